@@ -23,6 +23,7 @@ _ALL = (
         ("deal_id",),
         "created_at",
         reveals={"closed_at": ("status", "stage", "lost_reason")},
+        undated="unknown",
     ),
     Contract("stages", "crm", crm.Stages, "master", ("stage",)),
     Contract(

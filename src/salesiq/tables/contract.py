@@ -21,8 +21,9 @@ class Contract:
 
     `kind` is "master" for things that change (deals, reps), "event" for things that happen once (visits, receipts) and
     "log" for what salesiq writes itself. `moment` names the column that says when the thing began or happened,
-    `recorded` the column that says when the source system learned of it. `reveals` maps a moment that comes later than the row itself
-    (a decision, a closing) to the columns that nobody can know before it.
+    `recorded` the column that says when the source system learned of it. `reveals` maps a moment that comes later than the
+    row itself (a decision, a closing) to the columns that nobody can know before it. `undated` says of a master row
+    without its moment whether it was always there or is only known since it was loaded.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Contract:
     moment: str | None = None
     recorded: str | None = None
     reveals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    undated: Literal["always", "unknown"] = "always"
 
     @property
     def grain(self) -> str:
@@ -76,8 +78,8 @@ class Contract:
 
         >>> from salesiq.tables import CONTRACTS
         >>> reps = CONTRACTS["reps"]
-        >>> rows = pl.DataFrame({"rep_id": ["R1", None]}).select(
-        ...     [pl.col("rep_id")] + [pl.lit(None, dtype).alias(name) for name, dtype in reps.columns.items() if name != "rep_id"])
+        >>> rows = pl.DataFrame({name: ["R1", None] if name == "rep_id" else [None, None] for name in reps.columns},
+        ...                     schema=reps.columns)
         >>> good, failures = reps.check(rows)
         >>> good.height, failures.rows()
         (1, [(1, 'rep_id', None, 'not_nullable')])

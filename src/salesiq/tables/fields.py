@@ -29,5 +29,5 @@ def field(description: str, **checks: Any) -> Any:
 class Table(pa.DataFrameModel):
     """A canonical table: its columns, their units and the values they allow. Its docstring states the grain."""
 
-    class Config:
+    class Config:  # noqa: D106 -- pandera reads it by this name
         strict = True

@@ -1,0 +1,67 @@
+"""What a book knew at one moment: the only thing a metric ever takes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+from collections.abc import Sequence
+
+import duckdb
+import polars as pl
+
+from salesiq.book import macros
+from salesiq.errors import UsageError
+
+_AS_OF = re.compile(r"\$as_of\b")
+
+
+class Snapshot:
+    """A book as of a moment; immutable, also while the book is loaded anew.
+
+    `as_of` is the moment, naive in the company's time zone: everything known up to and including it is seen.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, as_of: dt.datetime, zone: str) -> None:
+        self._con = con
+        self.as_of = as_of
+        self.zone = zone
+
+    def __repr__(self) -> str:
+        return f"Snapshot(as_of={self.as_of.isoformat(sep=' ')!r})"
+
+    def sql(self, query: str, **params: object) -> pl.DataFrame:
+        """Run a query of your own. `$as_of` is bound by itself; bind other values as `$name` with `name=value`.
+
+        Money comes back as Decimal. Raises UsageError where the query does not run, with DuckDB's reason.
+        """
+        bound = {**params, **({"as_of": self.as_of} if _AS_OF.search(query) else {})}
+        cursor = self._con.cursor()
+        try:
+            found: pl.DataFrame = cursor.sql(query, params=bound).pl() if bound else cursor.sql(query).pl()
+        except duckdb.Error as error:
+            raise UsageError("book.query_failed", problem=str(error).strip(), query=query.strip()) from error
+        finally:
+            cursor.close()
+        return found
+
+    def run(self, macro: str, *, order: Sequence[str] = (), **arguments: object) -> pl.DataFrame:
+        """Run a macro at this moment, ordered by the columns named in `order` (nulls last).
+
+        >>> from salesiq.book import Book
+        >>> Book.from_frames().as_of("2026-01-31").run("base.reps").height
+        0
+        """
+        if macro not in macros.names():
+            near = difflib.get_close_matches(macro, macros.names(), n=1, cutoff=0.0)[0]
+            raise UsageError("errors.no_macro", name=macro, near=near)
+        passed = "".join(f", {name} := ${name}" for name in arguments)
+        ordered = f" ORDER BY {', '.join(f'{column} NULLS LAST' for column in order)}" if order else ""
+        return self.sql(f"FROM {macro}(as_of := $as_of{passed}){ordered}", **arguments)
+
+    def missing(self, *tables: str) -> tuple[str, ...]:
+        """Return those of the named canonical tables that hold no row yet at this moment."""
+        return tuple(name for name in tables if not self._has_rows(name))
+
+    def _has_rows(self, table: str) -> bool:
+        return not self.sql(f"SELECT 1 AS one FROM base.{table}(as_of := $as_of) LIMIT 1").is_empty()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import duckdb
 import polars as pl
 
 from salesiq.book import macros
+from salesiq.calendar import parse_moment
 from salesiq.errors import UsageError
 
 _AS_OF = re.compile(r"\$as_of\b")
@@ -26,9 +27,18 @@ class Snapshot:
         self._con = con
         self.as_of = as_of
         self.zone = zone
+        #: what metrics keep for the next call, such as a fitted model; never part of a result
+        self.cache: dict[Hashable, object] = {}
 
     def __repr__(self) -> str:
         return f"Snapshot(as_of={self.as_of.isoformat(sep=' ')!r})"
+
+    def earlier(self, moment: dt.date | dt.datetime | str) -> Snapshot:
+        """Return what the same book knew at an earlier moment (or at this one); a later one raises UsageError."""
+        parsed = parse_moment(moment, self.zone)
+        if parsed > self.as_of:
+            raise UsageError("book.not_earlier", moment=parsed, as_of=self.as_of)
+        return Snapshot(self._con, parsed, self.zone)
 
     def sql(self, query: str, **params: object) -> pl.DataFrame:
         """Run a query of your own. `$as_of` is bound by itself; bind other values as `$name` with `name=value`.

@@ -136,12 +136,14 @@ class FileStore:
         """Yield a connection to a copy, inside a transaction; the copy replaces the book when the block ends well."""
         with self._locked(self.wait_seconds):
             is_new = not self.path.exists()
+            if is_new and not zone:  # only a book that is being created may be missing
+                raise BookError("book.missing", path=self.path)
             self._discard_draft()
             try:
                 self._check_space()
                 if not is_new:
                     shutil.copyfile(self.path, self._draft())
-                yield from _transaction(self._draft(), zone if is_new else "")
+                yield from _transaction(self._draft(), zone)
                 _sync(self._draft())
                 self._draft().replace(self.path)
                 _sync(self.path.parent)

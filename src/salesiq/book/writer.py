@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import duckdb
@@ -44,11 +45,8 @@ class Writer:
         newest = self._newest_export(table)
         if newest is not None and exported_at < newest:
             raise InputError("book.older_export", table=table, exported_at=exported_at, newest=newest)
-        self._con.register("incoming_rows", _complete(frame, contract).to_arrow())
-        try:
+        with self._registered("incoming_rows", _complete(frame, contract)):
             return self._merge_registered(contract, load_id, exported_at, newest)
-        finally:
-            self._con.unregister("incoming_rows")
 
     def insert_history(self, table: str, frame: pl.DataFrame, *, load_id: str) -> None:
         """Add rows whose `known_from` and `known_to` are known already, such as a field history."""
@@ -67,10 +65,18 @@ class Writer:
         self._con.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", [name, json.dumps(body, sort_keys=True)])
 
     def _append(self, contract: Contract, rows: pl.DataFrame) -> None:
-        self._con.register("appended_rows", rows.to_arrow())
         names = ", ".join(rows.columns)
-        self._con.execute(f"INSERT INTO {contract.name} ({names}) SELECT {names} FROM appended_rows")
-        self._con.unregister("appended_rows")
+        with self._registered("appended_rows", rows):
+            self._con.execute(f"INSERT INTO {contract.name} ({names}) SELECT {names} FROM appended_rows")
+
+    @contextmanager
+    def _registered(self, name: str, rows: pl.DataFrame) -> Iterator[None]:
+        self._con.register(name, rows.to_arrow())
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # a failed transaction refuses this too, and its own error must be the one seen
+                self._con.unregister(name)
 
     def _newest_export(self, table: str) -> dt.datetime | None:
         ((newest,),) = self._con.execute("SELECT max(exported_at) FROM loads WHERE table_name = ?", [table]).fetchall()

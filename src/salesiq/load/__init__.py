@@ -1,0 +1,13 @@
+"""Exports into canonical rows: files are found, decoded, bound by their headers, read by contract and merged into a
+book.
+
+Nothing is guessed and nothing is lost: each row is loaded, rejected with its reason, or skipped with its reason.
+"""
+
+from __future__ import annotations
+
+from salesiq.load.intake import load
+from salesiq.load.mapping import Mapping, preset_names, read_mapping
+from salesiq.load.report import LoadReport
+
+__all__ = ["LoadReport", "Mapping", "load", "preset_names", "read_mapping"]

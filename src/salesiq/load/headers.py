@@ -1,0 +1,175 @@
+"""Finding the header by the names that the mapping expects, and binding canonical columns to the file's."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from rapidfuzz import process
+
+from salesiq.errors import InputError
+from salesiq.load.amounts import UNITS
+from salesiq.load.batches import Record
+from salesiq.load.mapping import Column, Entry
+from salesiq.tables import CONTRACTS
+
+__all__ = ["Binding", "Bound", "bind", "fits", "normal", "score"]
+
+_UNIT = re.compile(r"\s*(?:[(\[/:]|单位)\s*(?:单位)?:?\s*(人民币)?(百万元|千万元|万元|千元|亿元|元|万|亿)\s*[)\]]?$")
+_SHORT_UNITS = {"万": "万元", "亿": "亿元"}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One canonical column and where it stands in the file."""
+
+    column: Column
+    place: int
+    header: str
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A file's header bound to an entry: the columns found, the canonical ones that the file lacks, the file's own
+    that nothing reads.
+    """
+
+    header: Record
+    columns: tuple[Bound, ...]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+
+
+def normal(header: str) -> str:
+    """Return a header as names are compared: half-width, lower case, one space where there was white space.
+
+    >>> normal("\\ufeff 金额（万元）\\u00a0"), normal("Deal  ID")
+    ('金额(万元)', 'deal id')
+    """
+    text = unicodedata.normalize("NFKC", header).replace("\ufeff", "").replace("\u200b", "")
+    return " ".join(text.split()).casefold()
+
+
+def unit_of(header: str) -> tuple[str, str | None]:
+    """Split a header into its name and the unit that it states.
+
+    >>> unit_of("金额(万元)"), unit_of("金额")
+    (('金额', '万元'), ('金额', None))
+    """
+    found = _UNIT.search(header)
+    if found is None:
+        return header, None
+    return header[: found.start()], _SHORT_UNITS.get(found[2], found[2])
+
+
+def score(record: Record, entry: Entry) -> int:
+    """Count the canonical columns of the entry that the record names."""
+    names = _places(record.cells)
+    return sum(1 for column in entry.columns if _find(column, names) is not None)
+
+
+def required(entry: Entry) -> tuple[str, ...]:
+    """Return the canonical columns that the file must have for this entry."""
+    given = {column.name for column in entry.columns}
+    return tuple(name for name in CONTRACTS[entry.table].required if name in given)
+
+
+def fits(head: Sequence[Record], entry: Entry) -> int:
+    """Return how many columns the best header among the first records names, 0 where a required one is missing."""
+    best = _best(head, entry)
+    if best is None:
+        return 0
+    names = _places(best.cells)
+    needed = [column for column in entry.columns if column.name in required(entry)]
+    return score(best, entry) if all(_find(column, names) is not None for column in needed) else 0
+
+
+def bind(head: Sequence[Record], entry: Entry, file: str) -> Binding:
+    """Find the header and bind every column. Raises `InputError` for a missing, doubled or differently united column."""
+    header = _best(head, entry)
+    if header is None:
+        first = next((record for record in head if any(cell.strip() for cell in record.cells)), None)
+        seen = ", ".join(cell.strip() for cell in first.cells if cell.strip())[:200] if first else "—"
+        expected = ", ".join(column.headers[0] for column in entry.columns)
+        raise InputError("load.no_header", file=file, table=entry.table, found=seen, expected=expected)
+    _refuse_doubles(header, entry, file)
+    names = _places(header.cells)
+    bound, missing = [], []
+    for column in entry.columns:
+        place = _find(column, names)
+        if place is None:
+            missing.append(column.name)
+        else:
+            bound.append(Bound(column, place, header.cells[place].strip()))
+    _refuse_missing(missing, entry, header, file)
+    for item in bound:
+        _refuse_other_unit(item, entry, file)
+    used = {item.place for item in bound}
+    extra = [cell.strip() for place, cell in enumerate(header.cells) if place not in used and cell.strip()]
+    return Binding(header, tuple(bound), tuple(missing), tuple(extra))
+
+
+def _best(head: Sequence[Record], entry: Entry) -> Record | None:
+    """Return the record that names most columns; one name alone is no header unless the entry asks for one or two."""
+    scored = [(score(record, entry), -place) for place, record in enumerate(head)]
+    most, place = max(scored, default=(0, 0))
+    return head[-place] if most >= min(2, len(entry.columns)) else None
+
+
+def _places(cells: Sequence[str]) -> dict[str, int]:
+    """Map each normalised name, with and without its unit, to its place; the first of equals wins."""
+    names: dict[str, int] = {}
+    for place, cell in enumerate(cells):
+        whole = normal(cell)
+        names.setdefault(whole, place)
+    for place, cell in enumerate(cells):
+        names.setdefault(unit_of(normal(cell))[0], place)
+    names.pop("", None)
+    return names
+
+
+def _find(column: Column, names: dict[str, int]) -> int | None:
+    for header in column.headers:
+        whole = normal(header)
+        for name in (whole, unit_of(whole)[0]):
+            if name in names:
+                return names[name]
+    return None
+
+
+def _refuse_doubles(header: Record, entry: Entry, file: str) -> None:
+    wanted = {normal(name) for column in entry.columns for name in column.headers}
+    counts = Counter(normal(cell) for cell in header.cells)
+    for name, count in counts.items():
+        if count > 1 and name in wanted:
+            raise InputError("load.header_double", file=file, line=header.line, header=name)
+
+
+def _refuse_missing(missing: Sequence[str], entry: Entry, header: Record, file: str) -> None:
+    for name in missing:
+        if name not in required(entry):
+            continue
+        column = next(column for column in entry.columns if column.name == name)
+        found = [cell.strip() for cell in header.cells if cell.strip()]
+        near = process.extractOne(column.headers[0], found)
+        raise InputError(
+            "load.column_missing",
+            file=file,
+            table=entry.table,
+            column=name,
+            expected=" / ".join(column.headers),
+            near=near[0] if near else "—",
+        )
+
+
+def _refuse_other_unit(item: Bound, entry: Entry, file: str) -> None:
+    if CONTRACTS[entry.table].columns[item.column.name] != pl.Decimal:
+        return
+    stated = unit_of(normal(item.header))[1]
+    if stated is not None and UNITS[stated] != UNITS[item.column.unit]:
+        facts = {"file": file, "column": item.header, "stated": stated, "expected": item.column.unit}
+        raise InputError("load.unit_differs", table=entry.table, **facts)

@@ -1,0 +1,122 @@
+"""Loading: files found, read, settled and merged into a book, all of them or none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from salesiq.book import Book
+from salesiq.calendar import parse_moment
+from salesiq.errors import InputError, UsageError
+from salesiq.load.mapping import Mapping
+from salesiq.load.plan import Job, Shelf, make_plan
+from salesiq.load.reading import Reading
+from salesiq.load.report import FILES, LoadReport
+from salesiq.load.sources import Found, Source, find_sources
+from salesiq.load.spool import Spool
+from salesiq.load.writing import write
+
+__all__ = ["Progress", "load"]
+
+Progress = Callable[[str, int], None]
+
+
+def load(
+    book: Book,
+    source: str | Path | Sequence[str | Path],
+    mapping: str | Path | Mapping | None = None,
+    exported_at: dt.datetime | str | None = None,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Load exports into a book and say what became of every row.
+
+    `source` is a folder (searched at any depth), a file or a list of files: CSV and TSV, XLSX, Parquet. `mapping` is
+    the name of a preset, the path of a mapping file, or None to take the preset that fits the files' headers best.
+    `exported_at` is the moment at which the systems gave the export; without it a date in the folder's name counts
+    (the end of that day), else the newest moment that the rows tell of. `progress` is called with a file's name and
+    the number of its rows read so far.
+
+    Every row is loaded, rejected with its reason, or skipped with its reason; the sums are checked. Files whose
+    content came with the same mapping (and export day, where one is given) before are passed over, and where all
+    were, nothing is written. The whole load is one write: on any error the book stays as it was. Raises InputError
+    for a file that is refused, UsageError for a mapping or a moment that cannot be meant, BusyError and BookError as
+    `book.write()`.
+    """
+    found = find_sources(source)
+    shelf = Shelf()
+    plan = make_plan(found, mapping, shelf)
+    stated = _stated_moment(book, found, exported_at)
+    hashes = {job.source: _file_hash(job.source, plan.mapping, stated) for job in plan.jobs}
+    known = book.loaded_hashes()
+    fresh = [job for job in plan.jobs if hashes[job.source] not in known]
+    load_id = hashlib.sha256("".join(sorted({hashes[job.source] for job in fresh})).encode()).hexdigest()[:16]
+    with Spool() as spool:
+        reading = Reading(spool, book.zone)
+        _remark_files(reading, found, plan.unused, {job.source for job in plan.jobs} - {job.source for job in fresh})
+        if not fresh:
+            return _noop(plan.mapping, reading)
+        _read(reading, fresh, shelf, plan.mapping, progress)
+        moment = stated or reading.newest
+        if moment is None:
+            _refuse_momentless(reading)
+            return _nothing(plan.mapping, reading)
+        file_hashes = {source.name: digest for source, digest in hashes.items()}
+        return write(book, reading, plan.mapping, file_hashes, load_id, moment)
+
+
+def _stated_moment(book: Book, found: Found, exported_at: dt.datetime | str | None) -> dt.datetime | None:
+    if exported_at is None:
+        return found.exported_at
+    return parse_moment(exported_at, book.zone)
+
+
+def _file_hash(source: Source, mapping: Mapping, stated: dt.datetime | None) -> str:
+    """Hash what was read, how, and the export day where one is stated.
+
+    The day belongs to it: a file that goes back to an earlier content (A, then B, then A) is news, not a repetition.
+    """
+    told = stated.isoformat() if stated else ""
+    return hashlib.sha256(f"{source.digest} {mapping.digest} {told}".encode()).hexdigest()
+
+
+def _remark_files(reading: Reading, found: Found, unmapped: Sequence[Source], known: set[Source]) -> None:
+    for name, reason in found.unused:
+        reading.remark(name, None, reason)
+    for source in unmapped:
+        reading.remark(source.name, None, "unused_unmapped")
+    for source in sorted(known, key=lambda item: item.name):
+        reading.remark(source.name, None, "unused_known")
+
+
+def _read(reading: Reading, jobs: Sequence[Job], shelf: Shelf, mapping: Mapping, progress: Progress | None) -> None:
+    for job in jobs:
+        reading.read(job, shelf, progress)
+    for rows in mapping.rows:
+        reading.add_given(rows, mapping.name)
+    reading.remark_unread()
+    reading.settle_repeats()
+
+
+def _refuse_momentless(reading: Reading) -> None:
+    """Rows without any moment cannot be placed in time; only the user knows when they were exported."""
+    if reading.spool.tables():
+        raise UsageError("load.no_moment", tables=", ".join(reading.spool.tables()))
+    rejects = reading.rejects()
+    if rejects.height:
+        first = rejects.row(0, named=True)
+        raise InputError("load.all_rejected", n=rejects.height, file=first["source_file"], line=first["source_line"])
+
+
+def _noop(mapping: Mapping, reading: Reading) -> LoadReport:
+    empty = pl.DataFrame(schema=FILES)
+    return LoadReport("", mapping.name, None, empty, reading.rejects(), reading.remarks(), {}, is_noop=True)
+
+
+def _nothing(mapping: Mapping, reading: Reading) -> LoadReport:
+    """Only headers, no row: nothing is written, and nothing that the book has is touched."""
+    files = pl.DataFrame([tally.row(file, table) for (file, table), tally in reading.tallies.items()], schema=FILES)
+    return LoadReport("", mapping.name, None, files, reading.rejects(), reading.remarks(), {}, is_noop=False)

@@ -1,0 +1,211 @@
+"""One load as it is read: rows that wait to be written, rejected rows, counts a file and table, remarks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from salesiq.errors import SalesiqError, UsageError
+from salesiq.load.batches import Batch
+from salesiq.load.headers import Binding, bind
+from salesiq.load.mapping import Column, Rows
+from salesiq.load.plan import Job, Shelf
+from salesiq.load.repeats import key_hashes, settle, shown_key
+from salesiq.load.report import REMARKS
+from salesiq.load.rows import REJECT_SCHEMA, canonical_rows
+from salesiq.load.spool import Spool
+from salesiq.load.text_files import TextTable
+from salesiq.load.values import parse
+from salesiq.tables import CONTRACTS
+
+__all__ = ["Reading", "Tally"]
+
+_PLANS = ("org_units", "reps")  # their days may lie ahead: a unit's first day, a rep's last
+
+
+@dataclass
+class Tally:
+    """Counts of one file for one table."""
+
+    encoding: str = ""
+    n_rows_in: int = 0
+    n_new: int = 0
+    n_changed: int = 0
+    n_unchanged: int = 0
+    n_rejected: int = 0
+    n_skipped: int = 0
+
+    def check(self, file: str, table: str) -> None:
+        """Raise unless every row read is loaded, rejected or skipped."""
+        out = self.n_new + self.n_changed + self.n_unchanged + self.n_rejected + self.n_skipped
+        if out != self.n_rows_in:
+            problem = f"{file} -> {table}: {self.n_rows_in} rows in, {out} accounted for"
+            raise SalesiqError("errors.internal", problem=problem)
+
+    def row(self, file: str, table: str) -> dict[str, object]:
+        """Return the counts as a row of the report."""
+        return {"source_file": file, "table_name": table, **vars(self)}
+
+
+@dataclass
+class Reading:
+    """What has been read so far."""
+
+    spool: Spool
+    zone: str
+    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    known_later: dict[str, str] = field(default_factory=dict)
+    newest: dt.datetime | None = None
+    _rejects: list[pl.DataFrame] = field(default_factory=list)
+    _unread: dict[str, list[str]] = field(default_factory=dict)
+    _remarks: Counter[tuple[str, str | None, str, str | None]] = field(default_factory=Counter)
+
+    def remark(self, file: str, table: str | None, remark: str, detail: str | None = None, n: int = 1) -> None:
+        """Note something that a person should know."""
+        if n:
+            self._remarks[file, table, remark, detail] += n
+
+    def remarks(self) -> pl.DataFrame:
+        """Return all remarks, in the order in which they came up."""
+        return pl.DataFrame([(*key, n) for key, n in self._remarks.items()], schema=REMARKS, orient="row")
+
+    def rejects(self) -> pl.DataFrame:
+        """Return all rejected rows."""
+        return pl.concat([pl.DataFrame(schema=REJECT_SCHEMA), *self._rejects])
+
+    def read(self, job: Job, shelf: Shelf, progress: object = None) -> None:
+        """Read one file for one table."""
+        file, entry = job.source.name, job.entry
+        table, head = shelf.table(job.source, entry)
+        binding = bind(head, entry, file)
+        tally = self._tally(file, entry.table)
+        tally.encoding = table.encoding
+        self._remark_columns(job, binding)
+        n_above = sum(1 for record in head if record.line < binding.header.line)
+        self._skip(file, entry.table, "skipped_preamble", n_above)
+        tally.n_rows_in += n_above
+        before = tally.n_rejected
+        n_read = 0
+        for batch in table.batches(binding.header):
+            self._take(batch, binding, job)
+            n_read += batch.cells.height
+            if callable(progress):
+                progress(file, n_read)
+        if tally.n_rows_in == n_above:
+            self.remark(file, entry.table, "remark_no_rows")
+        if isinstance(table, TextTable) and not table.has_final_newline and tally.n_rejected > before:
+            self.remark(file, entry.table, "remark_cut")
+        self.known_later |= {f"{entry.table}.{name}": moment for name, moment in entry.known_later.items()}
+
+    def _take(self, batch: Batch, binding: Binding, job: Job) -> None:
+        file, entry = job.source.name, job.entry
+        tally = self._tally(file, entry.table)
+        harvest = canonical_rows(batch, binding, entry, file, self.zone)
+        tally.n_rows_in += batch.cells.height + len(batch.faults) + batch.n_blank
+        self._reject(file, entry.table, harvest.rejects)
+        self._reject(file, entry.table, _of_faults(batch, file, entry.table))
+        self._skip(file, entry.table, "skipped_blank", batch.n_blank + harvest.n_blank)
+        self._skip(file, entry.table, "skipped_not_applicable", harvest.n_not_applicable)
+        self._keep(entry.table, file, harvest.rows, is_distinct=entry.distinct)
+
+    def add_given(self, given: Rows, name: str) -> None:
+        """Take the rows that the mapping itself gives."""
+        file, contract = f"mapping:{name}", CONTRACTS[given.table]
+        cells = pl.DataFrame(list(given.rows), schema=dict.fromkeys(contract.columns, pl.String))
+        read = {key: parse(cells[key], dtype, Column(key, ()), self.zone) for key, dtype in contract.columns.items()}
+        rows = pl.DataFrame([parsed.values.alias(key) for key, parsed in read.items()])
+        wrong = [key for key, parsed in read.items() if parsed.reasons.null_count() < rows.height]
+        _, failures = contract.check(rows)
+        for column in (*wrong, *failures["column"].to_list()):
+            raise UsageError("load.mapping_row", place=name, table=given.table, column=column)
+        numbers = pl.int_range(1, rows.height + 1, dtype=pl.Int64, eager=True)
+        self._tally(file, given.table).n_rows_in += rows.height
+        self._tally(file, given.table).encoding = "toml"
+        self._keep(given.table, file, rows.with_columns(source_file=pl.lit(file), source_line=numbers), is_distinct=True)
+
+    def settle_repeats(self) -> None:
+        """Set aside copies and contradictions among the rows of each table."""
+        for table in self.spool.tables():
+            is_repeated = self.spool.hashes(table).is_duplicated()
+            if not is_repeated.any():
+                continue
+            out = settle(self.spool.select(table, is_repeated), CONTRACTS[table])
+            if out.is_empty():
+                continue
+            places = out["place"].implode()
+            self.spool.leave_out(table, pl.int_range(len(is_repeated), eager=True).is_in(places))
+            self._note_repeats(table, out)
+
+    def _note_repeats(self, table: str, out: pl.DataFrame) -> None:
+        meant = (pl.col("verdict") == "copy") & pl.col("is_distinct")
+        for (file,), rows in out.filter(meant).group_by("source_file", maintain_order=True):
+            self._skip(str(file), table, "skipped_repeated", rows.height)
+        for (file,), rows in out.filter(~meant).group_by("source_file", maintain_order=True):
+            self._reject(str(file), table, _of_repeats(rows, table))
+
+    def _keep(self, table: str, file: str, rows: pl.DataFrame, *, is_distinct: bool) -> None:
+        contract = CONTRACTS[table]
+        self.spool.add(table, file, rows, key_hashes(rows, contract), is_distinct=is_distinct)
+        if table in _PLANS:
+            return
+        for name in (contract.moment, contract.recorded, *contract.reveals):
+            told = _end(rows[name]) if name else None
+            if told is not None and (self.newest is None or told > self.newest):
+                self.newest = told
+
+    def _tally(self, file: str, table: str) -> Tally:
+        return self.tallies.setdefault((file, table), Tally())
+
+    def _reject(self, file: str, table: str, rejects: pl.DataFrame) -> None:
+        if rejects.height:
+            self._rejects.append(rejects)
+            self._tally(file, table).n_rejected += rejects.height
+
+    def _skip(self, file: str, table: str, remark: str, n: int) -> None:
+        self.remark(file, table, remark, n=n)
+        self._tally(file, table).n_skipped += n
+
+    def _remark_columns(self, job: Job, binding: Binding) -> None:
+        if binding.missing:
+            self.remark(job.source.name, job.entry.table, "remark_column_absent", ", ".join(binding.missing))
+        unread = self._unread.setdefault(job.source.name, list(binding.extra))
+        self._unread[job.source.name] = [header for header in unread if header in binding.extra]
+
+    def remark_unread(self) -> None:
+        """Note the columns of each file that no table reads; called when all files are read."""
+        for file, headers in self._unread.items():
+            if headers:
+                self.remark(file, None, "remark_column_unused", ", ".join(headers))
+
+
+def _end(moments: pl.Series) -> dt.datetime | None:
+    """Return the newest moment of a column; a day counts to its end."""
+    newest = moments.cast(pl.Datetime("us")).max()
+    if not isinstance(newest, dt.datetime):
+        return None
+    return newest + dt.timedelta(days=1, microseconds=-1) if moments.dtype == pl.Date else newest
+
+
+def _of_faults(batch: Batch, file: str, table: str) -> pl.DataFrame:
+    rows = [(table, file, fault.line, None, fault.value, f"load.{fault.reason}", fault.raw) for fault in batch.faults]
+    return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
+
+
+def _of_repeats(rows: pl.DataFrame, table: str) -> pl.DataFrame:
+    contract = CONTRACTS[table]
+    found = [
+        (
+            table,
+            row["source_file"],
+            row["source_line"],
+            " | ".join(contract.keys),
+            shown_key(row, contract),
+            f"load.reason_{row['verdict']}",
+            "\t".join("" if row[name] is None else str(row[name]) for name in contract.columns),
+        )
+        for row in rows.rows(named=True)
+    ]
+    return pl.DataFrame(found, schema=REJECT_SCHEMA, orient="row")

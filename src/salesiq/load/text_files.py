@@ -1,0 +1,215 @@
+"""CSV and its kin: decoded first, every record's width and quoting checked, every cell read as text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from salesiq.load.batches import Batch, Fault, Record
+from salesiq.load.encoding import Block, blocks
+from salesiq.load.layout import Layout, layout
+from salesiq.load.records import split
+
+__all__ = ["DELIMITERS", "TextTable"]
+
+DELIMITERS = (",", "\t", ";", "|")
+_HEAD_BYTES, _HEAD_RECORDS = 256 * 1024, 60
+_LONGEST_OPEN_RECORD = 1024 * 1024
+_LONGEST_RAW = 20_000
+
+
+@dataclass
+class TextTable:
+    """A delimited text file in a known encoding."""
+
+    path: Path
+    encoding: str
+    delimiter: str
+    has_final_newline: bool = field(default=True, init=False)
+
+    def head(self) -> list[Record]:
+        """Return the first records of the file."""
+        first = next(blocks(self.path, self.encoding), Block(b"", {}))
+        text = first.data[:_HEAD_BYTES].decode("utf-8", errors="ignore")
+        found = []
+        for piece in split(text, self.delimiter):
+            found.append(Record(piece.line + 1, piece.next_line + 1, piece.cells))
+            if len(found) == _HEAD_RECORDS:
+                break
+        return found
+
+    def batches(self, header: Record) -> Iterator[Batch]:
+        """Yield the rows below the header, a batch per block of the file."""
+        reader = _Reader(self.delimiter, len(header.cells))
+        to_skip = header.next_line - 1
+        waiting: Block | None = None
+        for block in blocks(self.path, self.encoding):
+            if waiting is not None:
+                yield from reader.read(waiting, is_last=False)
+            waiting, to_skip = _without_lines(block, to_skip, reader)
+        if waiting is not None:
+            self.has_final_newline = waiting.data.endswith((b"\n", b"\r"))
+            yield from reader.read(waiting, is_last=True)
+
+
+def _without_lines(block: Block, n_lines: int, reader: _Reader) -> tuple[Block, int]:
+    """Cut lines from the start of a block: the header and what stands above it."""
+    if not n_lines:
+        return block, 0
+    place = 0
+    for done in range(n_lines):
+        found = _line_end(block.data, place)
+        if found < 0:
+            reader.line += done
+            return Block(b"", {}), n_lines - done
+        place = found
+    reader.line += n_lines
+    return Block(block.data[place:], {line - n_lines: at for line, at in block.bad.items() if line >= n_lines}), 0
+
+
+def _line_end(data: bytes, place: int) -> int:
+    """Return where the next line begins: after \\n, \\r\\n or a lone \\r; -1 where there is no line end."""
+    feed, back = data.find(b"\n", place), data.find(b"\r", place)
+    if back >= 0 and (feed < 0 or back < feed - 1):
+        return back + 1
+    return feed + 1 if feed >= 0 else -1
+
+
+class _Reader:
+    """Reads blocks in order; what a block leaves unfinished is read with the next."""
+
+    def __init__(self, delimiter: str, width: int) -> None:
+        self.delimiter = delimiter
+        self.width = width
+        self.line = 1
+        self._rest = b""
+        self._bad: dict[int, int] = {}
+
+    def read(self, block: Block, *, is_last: bool) -> Iterator[Batch]:
+        data = self._rest + block.data
+        offset = self.line + self._rest.count(b"\n")
+        self._bad |= {offset + line: at for line, at in block.bad.items()}
+        self._rest = b""
+        if not data:
+            return
+        found = layout(data, self.delimiter, is_last=is_last)
+        if found is None or len(data) - found.used > _LONGEST_OPEN_RECORD:
+            yield self._carefully(data, is_last=is_last)
+            return
+        batch = self._at_once(data, found)
+        self._rest = data[found.used :]
+        self.line += found.n_lines
+        yield batch
+
+    def _at_once(self, data: bytes, found: Layout) -> Batch:
+        lines = found.lines + self.line
+        fits = (found.widths == self.width) & ~found.blank
+        broken = self._lines_hit(lines, found)
+        good = fits & ~broken
+        wrong = np.flatnonzero(~fits & ~found.blank | broken)
+        faults = tuple(self._fault(data, found, int(place), int(lines[place])) for place in wrong)
+        cells = _parse(data, found, good, self.delimiter, self.width)
+        starts, ends = found.starts[good], found.ends[good]
+        n_blank = int((found.blank & ~broken).sum())
+        return Batch(cells, pl.Series(lines[good], dtype=pl.Int64), _raw_of(data, starts, ends), faults, n_blank)
+
+    def _lines_hit(self, lines: npt.NDArray[np.int64], found: Layout) -> npt.NDArray[np.bool_]:
+        """Which records have a line that could not be decoded."""
+        hit = np.zeros(len(lines), dtype=bool)
+        for line in self._bad:
+            if len(lines) and lines[0] <= line < self.line + max(found.n_lines, 1):
+                hit[np.searchsorted(lines, line, side="right") - 1] = True
+        return hit
+
+    def _fault(self, data: bytes, found: Layout, place: int, line: int) -> Fault:
+        raw = data[found.starts[place] : found.ends[place]].decode("utf-8", errors="replace")[:_LONGEST_RAW]
+        return self._why(line, line + 1 + raw.count("\n"), raw, int(found.widths[place]))
+
+    def _why(self, line: int, next_line: int, raw: str, width: int) -> Fault:
+        bad = [self._bad[number] for number in range(line, next_line) if number in self._bad]
+        if bad:
+            return Fault(line, "reason_bytes", raw, str(bad[0]))
+        return Fault(line, "reason_width_short" if width < self.width else "reason_width_long", raw, str(width))
+
+    def _carefully(self, data: bytes, *, is_last: bool) -> Batch:
+        cut = len(data) if is_last else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        pieces = list(split(data[:cut].decode("utf-8"), self.delimiter, self.line, self.width))
+        self._rest = data[cut:]
+        self.line = pieces[-1].next_line if pieces else self.line
+        blank = [piece for piece in pieces if piece.raw == ""]
+        good, faults = [], []
+        for piece in pieces:
+            if piece.raw == "":
+                continue
+            is_bad = any(line in self._bad for line in range(piece.line, piece.next_line))
+            if piece.reason and not is_bad:
+                faults.append(Fault(piece.line, piece.reason, piece.raw[:_LONGEST_RAW]))
+            elif is_bad or len(piece.cells) != self.width:
+                faults.append(self._why(piece.line, piece.next_line, piece.raw[:_LONGEST_RAW], len(piece.cells)))
+            else:
+                good.append(piece)
+        schema = {str(place): pl.String for place in range(self.width)}
+        cells = pl.DataFrame([piece.cells for piece in good], schema=schema, orient="row")
+        raws = [piece.raw for piece in good]
+        return Batch(
+            cells,
+            pl.Series([piece.line for piece in good], dtype=pl.Int64),
+            lambda places: [raws[place][:_LONGEST_RAW] for place in places],
+            tuple(faults),
+            len(blank),
+        )
+
+
+def _raw_of(data: bytes, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> _Raw:
+    return _Raw(data, starts, ends)
+
+
+@dataclass(frozen=True)
+class _Raw:
+    data: bytes
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+    def __call__(self, places: Sequence[int]) -> list[str]:
+        return [
+            self.data[self.starts[place] : self.ends[place]].decode("utf-8", errors="replace")[:_LONGEST_RAW]
+            for place in places
+        ]
+
+
+def _parse(data: bytes, found: Layout, good: npt.NDArray[np.bool_], delimiter: str, width: int) -> pl.DataFrame:
+    """Read the good records as text; their places are proven, so the reader has nothing to guess."""
+    schema = {str(place): pl.String() for place in range(width)}
+    n_good = int(good.sum())
+    if not n_good:
+        return pl.DataFrame(schema=schema)
+    text = data[: found.used] if good.all() else _join(data, found, good)
+    cells = pl.read_csv(
+        io.BytesIO(text),
+        has_header=False,
+        separator=delimiter,
+        quote_char='"' if b'"' in text else None,
+        schema=schema,
+        empty_string_is_null=False,
+    )
+    if cells.height != n_good:
+        return _parse_slowly(text, delimiter, schema)
+    return cells
+
+
+def _join(data: bytes, found: Layout, good: npt.NDArray[np.bool_]) -> bytes:
+    """Join the runs of good records."""
+    change = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
+    runs = [data[found.starts[first] : found.ends[last - 1]] for first, last in zip(change[0::2], change[1::2], strict=True)]
+    return b"\n".join(runs) + b"\n"
+
+
+def _parse_slowly(text: bytes, delimiter: str, schema: dict[str, pl.String]) -> pl.DataFrame:
+    pieces = split(text.decode("utf-8"), delimiter, 0, len(schema))
+    return pl.DataFrame([piece.cells for piece in pieces], schema=schema, orient="row")

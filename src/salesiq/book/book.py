@@ -46,6 +46,7 @@ class Book:
         self.path = Path(path)
         self._store = MemoryStore(zone) if is_memory else FileStore(self.path.absolute(), zone, wait_seconds)
         self._reader: duckdb.DuckDBPyConnection | None = None
+        self._with_macros: duckdb.DuckDBPyConnection | None = None
         self.zone = str(self.notes("zone"))
 
     def __repr__(self) -> str:
@@ -103,7 +104,7 @@ class Book:
         newest = self.newest_export()
         if parsed > max(_tomorrow_ends(self.zone), newest or dt.datetime.min):
             raise UsageError("book.future", moment=parsed, newest=newest or "—")
-        return Snapshot(self._open(), parsed, self.zone)
+        return Snapshot(self._open_with_macros(), parsed, self.zone)
 
     def newest_export(self) -> dt.datetime | None:
         """Return the moment of the newest export in the book; None while it is empty."""
@@ -150,6 +151,13 @@ class Book:
         if self._reader is None:
             self._reader = self._store.reader()
         return self._reader
+
+    def _open_with_macros(self) -> duckdb.DuckDBPyConnection:
+        con = self._open()
+        if self._with_macros is not con:
+            macros.build(con, "book.main.")
+            self._with_macros = con
+        return con
 
     def _query(self, query: str, **params: object) -> pl.DataFrame:
         cursor = self._open().cursor()

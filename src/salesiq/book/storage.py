@@ -15,7 +15,6 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from salesiq.book import macros
 from salesiq.errors import BookError, BusyError
 from salesiq.tables import CONTRACTS
 
@@ -117,7 +116,7 @@ class FileStore:
             lock.release()
 
     def reader(self) -> duckdb.DuckDBPyConnection:
-        """Open the book read-only, with every macro, closed to anything outside."""
+        """Open the book read-only, closed to anything outside."""
         if not self.path.exists():
             raise BookError("book.missing", path=self.path)
         con = _engine()
@@ -127,7 +126,6 @@ class FileStore:
         except duckdb.Error as error:
             con.close()
             raise BookError("book.not_a_book", path=self.path, problem=_first_line(error)) from error
-        macros.build(con, "book.main.")
         _seal(con)
         return con
 
@@ -186,8 +184,7 @@ class MemoryStore:
         return con
 
     def reader(self) -> duckdb.DuckDBPyConnection:
-        """Give the current state, with every macro."""
-        macros.build(self._current, "book.main.")
+        """Give the current state."""
         return self._current
 
     @contextmanager

@@ -16,6 +16,7 @@ from salesiq.tables import CONTRACTS, Contract
 
 PROVENANCE = ("source_file", "source_line")
 _FOREVER_AGO = dt.datetime(1900, 1, 1)
+_BEFORE_EVERYTHING = dt.datetime(1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Writer:
         existed = f"CASE WHEN is_changed OR {began} <= $newest THEN $exported_at ELSE {began} END"
         known = existed if contract.kind == "event" else "$exported_at"
         names = [*contract.columns, *PROVENANCE]
-        facts: dict[str, object] = {"exported_at": exported_at, "newest": newest or _FOREVER_AGO, "load_id": load_id}
+        facts: dict[str, object] = {"exported_at": exported_at, "newest": newest or _BEFORE_EVERYTHING, "load_id": load_id}
         self._con.execute(
             f"""INSERT INTO {contract.name} ({", ".join(names)}, existed_from, known_from, known_to, load_id)
             SELECT {", ".join(names)}, {existed}, {known}, NULL, $load_id

@@ -56,42 +56,46 @@ def dwell(snapshot: Snapshot, by: str | Sequence[str] | None = None) -> pl.DataF
     """
     groups = ["stage", *([by] if isinstance(by, str) else by or [])]
     _check_groups(snapshot, groups)
-    # equal stays are counted in SQL, so that statistics see a short table however many visits there are
-    counted = snapshot.sql(
-        f"SELECT {', '.join(groups)}, days, is_left, count(*) AS n FROM funnel.stays(as_of := $as_of) "
-        f"GROUP BY ALL ORDER BY ALL NULLS LAST"
-    )
+    stays = snapshot.sql(f"SELECT {', '.join(groups)}, days, is_left FROM funnel.stays(as_of := $as_of)")
     rows = [
-        {**dict(zip(groups, key, strict=True)), **_estimate(stays)}
-        for key, stays in counted.group_by(groups, maintain_order=True)
+        {**dict(zip(groups, key, strict=True)), **_estimate(group["days"].to_numpy(), group["is_left"].to_numpy())}
+        for key, group in stays.partition_by(groups, as_dict=True).items()
     ]
-    schema = {name: counted.schema[name] for name in groups} | SCHEMA
+    schema = {name: stays.schema[name] for name in groups} | SCHEMA
     return _in_stage_order(snapshot, pl.DataFrame(rows, schema=schema), groups)
 
 
-def _estimate(stays: pl.DataFrame) -> dict[str, object]:
-    """Estimate one group from its distinct stays: columns `days`, `is_left`, `n`."""
+def _estimate(days: Floats, is_left: NDArray[np.bool_]) -> dict[str, object]:
+    """Estimate one group from its stays; `is_left` is false where a stay was cut by the moment of asking."""
     from statsmodels.duration.survfunc import SurvfuncRight  # takes over a second to import
 
-    left = stays.filter("is_left")
-    n_left = int(left["n"].sum())
+    days, is_left = _sorted(days, is_left)
+    finished = days[is_left]
     summary: dict[str, object] = {
-        "n_visits": int(stays["n"].sum()),
-        "n_open": int(stays["n"].sum()) - n_left,
-        "naive_mean_days": float((left["days"] * left["n"]).sum() / n_left) if n_left else None,
+        "n_visits": len(days),
+        "n_open": len(days) - len(finished),
+        "naive_mean_days": float(finished.mean()) if len(finished) else None,
     }
-    if n_left == 0:
+    if not len(finished):
         return summary
-    curve = SurvfuncRight(stays["days"].to_numpy(), stays["is_left"].to_numpy().astype(int), freq_weights=stays["n"].to_numpy())
-    low, high = curve.quantile_ci(0.5, method="cloglog")
+    curve = SurvfuncRight(days, is_left.astype(int))
+    # where the curve ends at 0, log(-log) is infinite: outside of every interval, as it should be
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = curve.quantile_ci(0.5, method="cloglog")
     return summary | {
         "median_days": _reached(curve.quantile(0.5)),
         "median_low_days": _reached(low),
         "median_high_days": _reached(high),
         "p75_days": _reached(curve.quantile(0.75)),
         "p90_days": _reached(curve.quantile(0.9)),
-        "mean_days": _restricted_mean(curve.surv_times, curve.surv_prob, float(stays["days"].to_numpy().max())),
+        "mean_days": _restricted_mean(curve.surv_times, curve.surv_prob, float(days[-1])),
     }
+
+
+def _sorted(days: Floats, is_left: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
+    # rows come in the order of the engine's threads; sums of floats are only equal to the bit in one order
+    order = np.lexsort((is_left, days))
+    return days[order], is_left[order]
 
 
 def _restricted_mean(times: Floats, survival: Floats, longest: float) -> float:

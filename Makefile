@@ -32,7 +32,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 docs: $(READY)  ## write the generated reference pages
-	$(BIN)/python -m docs.build
+	$(BIN)/python docs/build.py
 
 clean:
 	rm -rf .venv out

@@ -55,8 +55,7 @@ def dwell(snapshot: Snapshot, by: str | Sequence[str] | None = None) -> pl.DataF
     (5, 2, 3.0, 2.0)
     """
     groups = ["stage", *([by] if isinstance(by, str) else by or [])]
-    _check_groups(snapshot, groups)
-    stays = snapshot.sql(f"SELECT {', '.join(groups)}, days, is_left FROM funnel.stays(as_of := $as_of)")
+    stays = _stays(snapshot, groups)
     rows = [
         {**dict(zip(groups, key, strict=True)), **_estimate(group["days"].to_numpy(), group["is_left"].to_numpy())}
         for key, group in stays.partition_by(groups, as_dict=True).items()
@@ -93,8 +92,8 @@ def _estimate(days: Floats, is_left: NDArray[np.bool_]) -> dict[str, object]:
 
 
 def _sorted(days: Floats, is_left: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
-    # rows come in the order of the engine's threads; sums of floats are only equal to the bit in one order
-    order = np.lexsort((is_left, days))
+    # rows come in the order of the engine's threads; sums of floats are only equal to the bit in one order (ties are equal)
+    order = np.argsort(days)
     return days[order], is_left[order]
 
 
@@ -109,12 +108,15 @@ def _reached(days: float) -> float | None:
     return float(days) if np.isfinite(days) else None
 
 
-def _check_groups(snapshot: Snapshot, groups: Sequence[str]) -> None:
+def _stays(snapshot: Snapshot, groups: Sequence[str]) -> pl.DataFrame:
+    if len(groups) == 1:  # without groups there is no need to look at the deals
+        return snapshot.sql("SELECT stage, days, left_at IS NOT NULL AS is_left FROM funnel.visits(as_of := $as_of)")
     known = snapshot.sql("SELECT * FROM funnel.stays(as_of := $as_of) LIMIT 0").columns
     for name in groups:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
             raise UsageError("funnel.no_group", name=name, near=near)
+    return snapshot.sql(f"SELECT {', '.join(groups)}, days, is_left FROM funnel.stays(as_of := $as_of)")
 
 
 def _in_stage_order(snapshot: Snapshot, found: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:

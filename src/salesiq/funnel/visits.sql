@@ -6,40 +6,40 @@
 --   Events of one deal at one moment count in the order of the process. A deal that was closed without a terminal event
 --   leaves its last stage at closed_at. A deal that was reopened visits again.
 CREATE OR REPLACE MACRO funnel.visits(as_of) AS TABLE
-WITH ordered AS (
+WITH stages AS MATERIALIZED (
+    SELECT stage, position, is_won, is_lost FROM base.stage_order(as_of := as_of)
+), ordered AS (
     SELECT
         events.deal_id, events.stage, events.entered_at, stages.position,
         stages.is_won OR stages.is_lost AS is_terminal,
         lag(events.stage) OVER moves AS previous_stage
     FROM base.stage_events(as_of := as_of) AS events
-    JOIN base.stage_order(as_of := as_of) AS stages USING (stage)
+    JOIN stages USING (stage)
     WINDOW moves AS (PARTITION BY events.deal_id ORDER BY events.entered_at, stages.position, events.stage)
 ), moved AS (
     SELECT
         deal_id, stage, entered_at, position, is_terminal,
         lead(entered_at) OVER moves AS next_at,
-        lead(position) OVER moves AS next_position,
         lead(stage) OVER moves AS next_stage
     FROM ordered
     WHERE previous_stage IS DISTINCT FROM stage
     WINDOW moves AS (PARTITION BY deal_id ORDER BY entered_at, position, stage)
-), closed AS (
-    SELECT deal_id, status, closed_at FROM base.deals(as_of := as_of) WHERE status <> 'open' AND closed_at IS NOT NULL
 ), ended AS (
     SELECT
         moved.deal_id, moved.stage, moved.entered_at,
-        coalesce(
-            moved.next_at,
-            CASE WHEN closed.closed_at IS NOT NULL THEN greatest(closed.closed_at, moved.entered_at) END
-        ) AS left_at,
+        CASE WHEN moved.next_at IS NOT NULL THEN moved.next_at
+             WHEN closings.deal_id IS NOT NULL THEN greatest(closings.closed_at, moved.entered_at) END AS left_at,
         CASE WHEN next_stages.is_won THEN 'won'
              WHEN next_stages.is_lost THEN 'lost'
-             WHEN moved.next_position > moved.position THEN 'advanced'
+             WHEN next_stages.position > moved.position THEN 'advanced'
              WHEN moved.next_at IS NOT NULL THEN 'regressed'
-             ELSE closed.status END AS exit
+             ELSE closings.status END AS exit
     FROM moved
-    LEFT JOIN base.stage_order(as_of := as_of) AS next_stages ON next_stages.stage = moved.next_stage
-    LEFT JOIN closed ON closed.deal_id = moved.deal_id AND moved.next_at IS NULL
+    LEFT JOIN stages AS next_stages ON next_stages.stage = moved.next_stage
+    -- the same rule as base.deals: the stored version closes the deal unless an event is newer than it
+    LEFT JOIN base.closings(as_of := as_of) AS closings
+        ON closings.deal_id = moved.deal_id AND moved.next_at IS NULL
+        AND (moved.entered_at <= closings.closed_at OR (NOT closings.is_hindsight AND moved.entered_at <= closings.known_from))
     WHERE NOT moved.is_terminal
 )
 SELECT

@@ -4,14 +4,16 @@
 CREATE OR REPLACE MACRO base.stage_order(as_of) AS TABLE
 WITH named AS (
     SELECT stage, position, is_won, is_lost, standard_days FROM base.stages(as_of := as_of)
+), strays AS MATERIALIZED (  -- none in a book whose stages are loaded: then what follows costs nothing
+    SELECT deal_id, stage, entered_at FROM base.stage_events(as_of := as_of) ANTI JOIN named USING (stage)
+), firsts AS (
+    SELECT deal_id, min(entered_at) AS first_at
+    FROM base.stage_events(as_of := as_of) SEMI JOIN strays USING (deal_id)
+    GROUP BY deal_id
 ), unnamed AS (
-    SELECT events.stage, avg(epoch_us(events.entered_at) - epoch_us(firsts.first_at)) AS mean_elapsed_us
-    FROM base.stage_events(as_of := as_of) AS events
-    ANTI JOIN named USING (stage)
-    JOIN (
-        SELECT deal_id, min(entered_at) AS first_at FROM base.stage_events(as_of := as_of) GROUP BY deal_id
-    ) AS firsts USING (deal_id)
-    GROUP BY events.stage
+    SELECT strays.stage, avg(epoch_us(strays.entered_at) - epoch_us(firsts.first_at)) AS mean_elapsed_us
+    FROM strays JOIN firsts USING (deal_id)
+    GROUP BY strays.stage
 )
 SELECT stage, position, coalesce(is_won, false) AS is_won, coalesce(is_lost, false) AS is_lost, standard_days
 FROM named

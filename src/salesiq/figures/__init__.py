@@ -1,0 +1,7 @@
+"""Figures: a metric's frame drawn, one module a subject, functions named after the metric."""
+
+from __future__ import annotations
+
+from salesiq.figures import forecast, funnel, quality, targets, theme
+
+__all__ = ["forecast", "funnel", "quality", "targets", "theme"]

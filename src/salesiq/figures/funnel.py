@@ -1,0 +1,91 @@
+"""Figures of the funnel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+
+from salesiq.figures.bridge import Step, bridge
+from salesiq.figures.theme import ACCENT, ACT, ACT_BAND, BAND, GREY, INK, dot, figure, legend_mark, line, numbered, safe
+from salesiq.i18n import Language, text
+from salesiq.i18n import numbers as num
+
+__all__ = ["dwell", "is_slow", "pipeline_changes"]
+
+
+def dwell(frame: pl.DataFrame, lang: Language = "zh") -> go.Figure:
+    """Draw `funnel.dwell`: the median stay of each stage with its 95 % interval, the naive mean as a hollow mark.
+
+    A column `standard_days`, where there is one, is drawn as a short line; a stage whose whole interval lies above it
+    is red. An interval without an upper end runs to the edge of the figure. A median that was not reached has no dot.
+    """
+    rows = frame.with_row_index("row").to_dicts()
+    edge = _edge(frame)
+    traces = [mark for row in rows for mark in _stage(row, edge, lang)]
+    legend = [
+        legend_mark(text("figures.median", lang), color=ACCENT, size=9),
+        legend_mark(text("figures.naive_mean", lang), color="white", size=8, line={"color": GREY, "width": 1.5}),
+    ]
+    if "standard_days" in frame.columns:
+        legend.append(legend_mark(text("figures.standard_days", lang), symbol="line-ns", size=12, line={"color": INK, "width": 2}))
+    return figure(
+        [*traces, *legend],
+        height=70 + 44 * max(frame.height, 1),
+        showlegend=True,
+        xaxis={"range": [0, edge], "ticksuffix": text("figures.days_suffix", lang), "nticks": 6},
+        yaxis=numbered([row["stage"] for row in rows], 16),
+    )
+
+
+def _edge(frame: pl.DataFrame) -> float:
+    names = [name for name in ("median_days", "median_high_days", "naive_mean_days", "standard_days") if name in frame.columns]
+    largest = max((value for name in names for value in frame.get_column(name).drop_nulls().to_list()), default=1.0)
+    return float(largest) * 1.12
+
+
+def is_slow(row: dict[str, Any]) -> bool:
+    """Return whether a stage surely takes longer than the company allows: the whole interval lies above the standard."""
+    standard, low = row.get("standard_days"), row.get("median_low_days")
+    return standard is not None and low is not None and low > standard
+
+
+def _stage(row: dict[str, Any], edge: float, lang: Language) -> list[go.Scatter]:
+    here, colour = row["row"], ACT if is_slow(row) else ACCENT
+    hover = safe(row["stage"]) + "<br>" + safe(_words(row, lang))
+    marks = []
+    if row["median_low_days"] is not None:
+        high = edge if row["median_high_days"] is None else row["median_high_days"]
+        marks.append(line([row["median_low_days"], high], [here, here], ACT_BAND if colour == ACT else BAND, 11))
+    if row.get("standard_days") is not None:
+        marks.append(line([row["standard_days"]] * 2, [here - 0.3, here + 0.3], INK, 2))
+    if row["naive_mean_days"] is not None:
+        marks.append(dot(row["naive_mean_days"], here, hover, size=8, color="white", line={"color": GREY, "width": 1.5}))
+    if row["median_days"] is not None:
+        marks.append(dot(row["median_days"], here, hover, size=10, color=colour))
+    return marks
+
+
+def _words(row: dict[str, Any], lang: Language) -> str:
+    return text(
+        "figures.dwell_hover",
+        lang,
+        median=num.days(row["median_days"], lang),
+        low=num.days(row["median_low_days"], lang),
+        high=num.days(row["median_high_days"], lang),
+        naive=num.days(row["naive_mean_days"], lang),
+        n=num.count(row["n_visits"], lang),
+        n_open=num.count(row["n_open"], lang),
+    )
+
+
+def pipeline_changes(steps: pl.DataFrame, lang: Language = "zh") -> go.Figure:
+    """Draw the way from the open amount then to the open amount now: columns `step`, `amount`, first and last the states."""
+    rows = steps.to_dicts()
+    return bridge([_step(row, is_state=n in (0, len(rows) - 1), lang=lang) for n, row in enumerate(rows)], lang)
+
+
+def _step(row: dict[str, Any], *, is_state: bool, lang: Language) -> Step:
+    words = num.amount(row["amount"], lang) if is_state else num.signed_amount(row["amount"], lang)
+    return Step(text(f"figures.step_{row['step']}", lang), float(row["amount"]), words, is_state=is_state)

@@ -1,0 +1,29 @@
+"""The sections of the weekly report in the order in which they are read."""
+
+from __future__ import annotations
+
+from salesiq.reports.sections import (
+    attainment,
+    changes,
+    decay,
+    dwell,
+    health_board,
+    loads,
+    record_quality,
+    red_flags,
+    top_deals,
+)
+
+__all__ = ["SECTIONS"]
+
+SECTIONS = (
+    changes.section,
+    health_board.section,
+    decay.section,
+    attainment.section,
+    dwell.section,
+    red_flags.section,
+    top_deals.section,
+    record_quality.section,
+    loads.section,
+)

@@ -1,0 +1,25 @@
+"""A section that has nothing to say: which tables would give it, or why a model refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from salesiq.errors import SalesiqError
+from salesiq.i18n import Language
+from salesiq.reports.document import Section
+from salesiq.reports.wording import listed, say, table_name
+
+__all__ = ["absent", "refused"]
+
+
+def absent(key: str, missing: Sequence[str], lang: Language) -> Section:
+    """Return the section that names the tables to load and what they would give."""
+    tables = listed([say("table_named", lang, name=table_name(table, lang), table=table) for table in missing], lang)
+    finding = say("not_available", lang, tables=tables, gives=say(f"{key}_gives", lang))
+    return Section(key=key, title=say(f"{key}_title", lang), finding=finding, missing=tuple(missing))
+
+
+def refused(key: str, error: SalesiqError, lang: Language) -> Section:
+    """Return the section that says honestly why there is no number."""
+    finding = say("no_number", lang, reason=error.message(lang))
+    return Section(key=key, title=say(f"{key}_title", lang), finding=finding, facts={"refused": error.key})

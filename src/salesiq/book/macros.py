@@ -37,9 +37,11 @@ def base_macro(contract: Contract, prefix: str = "") -> str:
         columns = ",\n    ".join(contract.columns)
     name = "deal_versions" if contract.name == "deals" else contract.name
     if contract.kind == "log":
-        seen = f"{contract.moment} <= as_of" if contract.moment else "true"
+        seen = f"FROM {prefix}loads WHERE exported_at <= as_of"
+        seen = f"{contract.moment} <= as_of" if contract.moment else f"load_id IN (SELECT load_id {seen})"
         return (
-            f"CREATE OR REPLACE MACRO base.{name}(as_of) AS TABLE\nSELECT {columns}\nFROM {prefix}{contract.name}\nWHERE {seen}"
+            f"CREATE OR REPLACE MACRO base.{name}(as_of) AS TABLE\n"
+            f"SELECT {columns}\nFROM {prefix}{contract.name}\nWHERE {seen}"
         )
     return (
         f"CREATE OR REPLACE MACRO base.{name}(as_of) AS TABLE\n"

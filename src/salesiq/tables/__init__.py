@@ -74,8 +74,8 @@ _ALL = (
     Contract("market_signals", "market", market.MarketSignals, "event", ("signal_id",), "published_at"),
     Contract("loads", "log", log.Loads, "log", ("load_id", "table_name", "source_file"), "exported_at"),
     Contract("rejects", "log", log.Rejects, "log", ("load_id", "source_file", "source_line", "source_column")),
-    Contract("alerts", "log", log.Alerts, "log", ("alert_id",), "raised_at"),
-    Contract("interventions", "log", log.Interventions, "log", ("intervention_id",), "started_at"),
+    Contract("alerts", "log", log.Alerts, "event", ("alert_id",), "raised_at"),
+    Contract("interventions", "log", log.Interventions, "event", ("intervention_id",), "started_at"),
     Contract("models", "log", log.Models, "log", ("model_id",), "fitted_at"),
 )
 

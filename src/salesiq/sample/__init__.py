@@ -1,0 +1,12 @@
+"""The sample company: one consistent sales organisation as the exports that real systems give, with its planted truth.
+
+It is part of the product: test your own rules and models on it, where the answer is known.
+"""
+
+from __future__ import annotations
+
+from salesiq.sample.company import Company, generate
+from salesiq.sample.exports import write_exports
+from salesiq.sample.window import EXPORTED_AT
+
+__all__ = ["EXPORTED_AT", "Company", "generate", "write_exports"]

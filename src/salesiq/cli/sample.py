@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from salesiq.cli.options import AsJson, Lang, Quiet, language, say, say_json, working
+from salesiq.errors import BookError
 from salesiq.i18n import text
 
 
@@ -28,10 +29,13 @@ def sample(
     from salesiq import sample as company
 
     with working("cli.sampling", spoken, quiet=quiet or as_json):
-        if scale is None:
-            company.write_exports(company.generate(n_reps=reps, n_months=months, seed=seed), out)
-        else:
-            company.write_scale(out, n_deals=scale, seed=seed)
+        try:
+            if scale is None:
+                company.write_exports(company.generate(n_reps=reps, n_months=months, seed=seed), out)
+            else:
+                company.write_scale(out, n_deals=scale, seed=seed)
+        except OSError as error:
+            raise BookError("cli.page_not_written", path=out, problem=error.strerror) from error
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     if as_json:
         say_json({"path": str(out.absolute()), "files": files})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from salesiq.load.intake import load
 from salesiq.load.mapping import Mapping, preset_names, read_mapping
+from salesiq.load.propose import propose_mapping
 from salesiq.load.report import LoadReport
 
-__all__ = ["LoadReport", "Mapping", "load", "preset_names", "read_mapping"]
+__all__ = ["LoadReport", "Mapping", "load", "preset_names", "propose_mapping", "read_mapping"]

@@ -56,13 +56,14 @@ class Shelf:
         """Open the table of a file that names most of the entry's columns: its delimiter or its sheet. Raises
         `InputError`.
         """
-        tables = self._tables(source, entry)
+        tables = self.tables(source, entry)
         heads = [self._head(source, table) for table in tables]
         marks = [max((score(record, entry) for record in head), default=0) for head in heads]
         best = marks.index(max(marks))
         return tables[best], heads[best]
 
-    def _tables(self, source: Source, entry: Entry) -> Sequence[Table]:
+    def tables(self, source: Source, entry: Entry) -> Sequence[Table]:
+        """Return every way to read a file: each delimiter of a text, each sheet of a workbook. Raises `InputError`."""
         if source.path.stat().st_size == 0:
             raise InputError("load.empty_file", file=source.name)
         if source.kind in PARQUET:

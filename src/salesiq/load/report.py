@@ -24,7 +24,8 @@ FILES = {
     "n_skipped": pl.Int64,
 }
 REMARKS = {"source_file": pl.String, "table_name": pl.String, "remark": pl.String, "detail": pl.String, "n": pl.Int64}
-_MOST_LINES = 8
+_MOST_LINES, _MOST_FILES = 8, 3
+_ORDER = ("remark", "skipped", "unused")
 
 
 @dataclass(frozen=True)
@@ -155,16 +156,21 @@ class LoadReport:
         ]
 
     def _remark_lines(self, lang: Language) -> list[str]:
+        """One line per remark; files with the same remark share a line, those that were not used stand last."""
+        shared = self.remarks.group_by("remark", "table_name", "detail", maintain_order=True).agg(
+            pl.col("source_file"), pl.col("n").sum()
+        )
+        rows = sorted(shared.rows(named=True), key=lambda row: _ORDER.index(row["remark"].split("_")[0]))
         return [
             text(
                 f"load.{row['remark']}",
                 lang,
-                file=row["source_file"],
+                file=_some(row["source_file"]),
                 table=row["table_name"],
                 detail=row["detail"],
                 n=row["n"],
             )
-            for row in self.remarks.rows(named=True)
+            for row in rows
         ]
 
 
@@ -177,3 +183,8 @@ def _short(value: str | None, most: int = 60) -> str:
         return "—"
     line = " ".join(value.split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _some(files: list[str]) -> str:
+    more = f" … (+{len(files) - _MOST_FILES})" if len(files) > _MOST_FILES else ""
+    return ", ".join(files[:_MOST_FILES]) + more

@@ -134,7 +134,7 @@ class _Faults:
             self._rename(folded.is_in(list(_SUMMARY)), "reason_summary", name)
             self._rename(cells.str.strip_chars() == item.header, "reason_header_again", name)
         if self.reasons.null_count() < len(self.reasons):
-            self._rename(self._starts_with_total() & self.reasons.is_not_null(), "reason_summary", None)
+            self._rename(self._starts_with_total() & (self.reasons != "reason_summary"), "reason_summary", None)
 
     def _starts_with_total(self) -> pl.Series:
         first = (

@@ -14,7 +14,7 @@ import polars as pl
 from salesiq.load.batches import Batch, Fault, Record
 from salesiq.load.encoding import Block, blocks
 from salesiq.load.layout import Layout, layout
-from salesiq.load.records import split
+from salesiq.load.records import UNFINISHED, split
 
 __all__ = ["DELIMITERS", "TextTable"]
 
@@ -139,9 +139,14 @@ class _Reader:
 
     def _carefully(self, data: bytes, *, is_last: bool) -> Batch:
         cut = len(data) if is_last else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        pieces = list(split(data[:cut].decode("utf-8"), self.delimiter, self.line, self.width))
+        pieces = list(split(data[:cut].decode("utf-8"), self.delimiter, self.line, self.width, is_last=is_last))
         self._rest = data[cut:]
-        self.line = pieces[-1].next_line if pieces else self.line
+        if pieces and pieces[-1].reason == UNFINISHED:
+            unfinished = pieces.pop()
+            self._rest = unfinished.raw.encode() + self._rest
+            self.line = unfinished.line
+        elif pieces:
+            self.line = pieces[-1].next_line
         blank = [piece for piece in pieces if piece.raw == ""]
         good, faults = [], []
         for piece in pieces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Context
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +19,7 @@ __all__ = ["Workbook", "inspect"]
 
 _MOST_BYTES, _MOST_RATIO = 4 * 1024**3, 200
 _HEAD_RECORDS = 60
+_EXCEL_DIGITS = 15
 _OLE, _ZIP = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04"
 
 
@@ -128,5 +130,18 @@ class Sheet:
             raise InputError("load.workbook_broken", file=self.name) from error
         frame = pl.from_arrow(found)
         assert isinstance(frame, pl.DataFrame)  # noqa: S101 - tells the type checker what a record batch becomes
+        frame = frame.with_columns(_fifteen_digits(column) for column in frame)
         errors = {problem.position[0] + 1: problem.detail for problem in problems.errors} if problems else {}
         return frame.rename({old: str(place) for place, old in enumerate(frame.columns)}), errors
+
+
+def _fifteen_digits(cells: pl.Series) -> pl.Series:
+    """Give numbers the 15 digits that Excel itself keeps and shows: 11539289.630000001 is how a file spells
+    11539289.63.
+    """
+    if cells.dtype != pl.String:
+        return cells
+    long = cells.str.contains(r"^-?[0-9]+\.[0-9]+$") & (cells.str.len_bytes() > _EXCEL_DIGITS + 1)
+    found = cells.filter(long).unique().to_list()
+    excel = Context(prec=_EXCEL_DIGITS)
+    return cells.replace({text: f"{excel.create_decimal(text).normalize(excel):f}" for text in found}) if found else cells

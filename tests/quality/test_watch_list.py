@@ -61,10 +61,31 @@ def test_at_most_n_and_lowest_first():
     assert found.select("rank", "rep_id").rows() == [(1, "z"), (2, "y"), (3, "x")]
 
 
-def test_only_this_week_counts():
+def test_who_entered_nothing_this_week_has_no_low_score():
     old = {"occurred_at": VISIT - dt.timedelta(days=30), "recorded_at": VISIT - dt.timedelta(days=30)}
     found = quality.watch_list(snapshot(*company(), *records("bad", 0, 10, **old)))
     assert found.is_empty()
+
+
+def test_past_weeks_speak_but_who_mended_is_not_named():
+    before = {"occurred_at": VISIT - dt.timedelta(days=10), "recorded_at": VISIT - dt.timedelta(days=10)}
+    past = [
+        record | {"activity_id": f"past-{record['activity_id']}"}
+        for rep in ("bad", "mended")
+        for record in records(rep, 0, 15, **before)
+    ]
+    found = quality.watch_list(snapshot(*company(*past, *records("bad", 0, 2), *records("mended", 4, 0))))
+    assert found.select("rep_id", "n_records", "n_score_records").rows() == [("bad", 2, 17)]
+    assert found["activity_ids"].list.len().to_list() == [2]
+    assert found["score_activity_ids"].list.len().to_list() == [17]
+
+
+def test_one_empty_week_of_a_rare_writer_or_a_newcomer_is_no_news():
+    before = {"occurred_at": VISIT - dt.timedelta(days=10), "recorded_at": VISIT - dt.timedelta(days=10)}
+    past = [*records("rare", 6, 0, **before), *records("keen", 15, 0, **before)]
+    reps = pl.DataFrame({"rep_id": ["new"], "hired_on": [dt.date(2026, 3, 1)]})
+    book = snapshot(*company(*past), reps=reps, deals=deals(R0=1, R1=1, R2=1, R3=1, rare=1, keen=9, new=1, never=1))
+    assert quality.watch_list(book)["rep_id"].to_list() == ["never", "keen"]
 
 
 def test_silence_with_open_deals_is_news_where_others_write():
@@ -111,3 +132,5 @@ def test_the_list_is_the_same_again_and_in_any_order_of_rows():
 def test_n_must_be_positive():
     with pytest.raises(UsageError, match="number of people cannot be 0"):
         quality.watch_list(snapshot({}), n=0)
+    with pytest.raises(UsageError, match=r"number of days cannot be 5\. .* from 7 on"):
+        quality.watch_list(snapshot({}), score_days=5)

@@ -58,7 +58,7 @@ def rep_scores(snapshot: Snapshot, days: int = 28) -> pl.DataFrame:
     [('R2', 9, 4.8, 5.0), ('R1', 9, 7.9, 7.9), ('R3', 1, 14.3, 12.6)]
     """
     if days < 1:
-        raise UsageError("quality.bad_days", days=days)
+        raise UsageError("quality.bad_days", days=days, fewest=1)
     sums = snapshot.run("quality.rep_sums", order=("rep_id",), days=days)
     return _scored(sums).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).sort("shrunk_score", "rep_id")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -29,11 +28,11 @@ def bridge(steps: Sequence[Step], lang: Language) -> go.Figure:
     """Draw steps from the top down. States are dots, so that the axis need not begin at zero and small changes are seen."""
     spans = _spans(steps)
     low, high = min(min(span) for span in spans), max(max(span) for span in spans)
-    pad = max(high - low, abs(high) * 0.02, 1.0) * 0.2
+    pad = max(high - low, abs(high) * 0.02, 1.0) * 0.08
     return figure(
-        [_changes(steps, spans), *(_state(step, spans[row][1], row) for row, step in enumerate(steps) if step.is_state)],
+        [_changes(steps, spans), _states(steps, spans), *_words(steps, spans, (low + high) / 2)],
         height=44 + 32 * len(steps),
-        xaxis={"range": [low - pad, high + pad * 1.5], **amount_ticks(low - pad, high + pad, lang)},
+        xaxis={"range": [low - pad, high + pad], **amount_ticks(low - pad, high + pad, lang)},
         yaxis=numbered([step.name for step in steps], 18),
         margin={"l": 4, "r": 16, "t": 6, "b": 28},
     )
@@ -57,11 +56,6 @@ def _changes(steps: Sequence[Step], spans: Sequence[tuple[float, float]]) -> go.
         x=[abs(spans[row][1] - spans[row][0]) for row in rows],
         width=0.5,
         marker={"color": [_colour(steps[row]) for row in rows]},
-        text=[safe(steps[row].words) for row in rows],
-        textposition="outside",
-        textfont={"size": 12, "color": [ACT if steps[row].is_act else INK for row in rows]},
-        cliponaxis=False,
-        constraintext="none",
         hovertext=[f"{safe(steps[row].name)} {safe(steps[row].words)}" for row in rows],
         hoverinfo="text",
     )
@@ -71,16 +65,35 @@ def _colour(step: Step) -> str:
     return ACT if step.is_act else ACCENT if step.amount > 0 else PALE
 
 
-def _state(step: Step, x: float, row: int) -> go.Scatter:
-    style: dict[str, Any] = {"marker": {"size": 10, "color": INK}, "textfont": {"size": 13, "color": INK}}
+def _states(steps: Sequence[Step], spans: Sequence[tuple[float, float]]) -> go.Scatter:
+    rows = [row for row, step in enumerate(steps) if step.is_state]
     return go.Scatter(
-        x=[x],
-        y=[row],
-        mode="markers+text",
-        text=["  " + safe(step.words)],
-        textposition="middle right",
-        hovertext=[f"{safe(step.name)} {safe(step.words)}"],
+        x=[spans[row][1] for row in rows],
+        y=rows,
+        mode="markers",
+        marker={"size": 10, "color": INK},
+        hovertext=[f"{safe(steps[row].name)} {safe(steps[row].words)}" for row in rows],
         hoverinfo="text",
         cliponaxis=False,
-        **style,
     )
+
+
+def _words(steps: Sequence[Step], spans: Sequence[tuple[float, float]], middle: float) -> list[go.Scatter]:
+    """Return each step's words, on the side of its mark where the figure has more room: also a narrow one cuts nothing off."""
+    texts = []
+    for row, (step, span) in enumerate(zip(steps, spans, strict=True)):
+        is_left = sum(span) / 2 > middle
+        gap = "\u2002" if step.is_state else ""
+        texts.append(
+            go.Scatter(
+                x=[min(span) if is_left else max(span)],
+                y=[row],
+                mode="text",
+                text=[safe(step.words) + gap + " " if is_left else " " + gap + safe(step.words)],
+                textposition="middle left" if is_left else "middle right",
+                textfont={"size": 12, "color": ACT if step.is_act else INK},
+                hoverinfo="skip",
+                cliponaxis=False,
+            )
+        )
+    return texts

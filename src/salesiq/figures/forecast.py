@@ -17,18 +17,19 @@ __all__ = ["reliability"]
 def reliability(bins: pl.DataFrame, lang: Language = "zh") -> go.Figure:
     """Draw the `bins` of a reliability statement: what was said against what came true, with 95 % intervals.
 
-    On the diagonal, probabilities came true as said.
+    Across: the probability that was given; up: the share that was won. On the diagonal, probabilities came true as said.
     """
     rows = bins.to_dicts()
     edge = min(1.0, 1.15 * max([0.2, *(max(row["mean_probability"], row["won_share_high"]) for row in rows)]))
     marks = [mark for row in rows for mark in _bin(row, lang)]
-    percent = {"range": [0, edge], "tickformat": ".0%", "nticks": 5}
+    ticks = [k * (0.25 if edge > 0.5 else 0.1) for k in range(11) if k * (0.25 if edge > 0.5 else 0.1) <= edge]
+    percent = {"range": [-0.02 * edge, edge * 1.04], "tickvals": ticks, "ticktext": [num.share(tick, lang) for tick in ticks]}
     return figure(
         [line([0, edge], [0, edge], GREY, 1), *marks],
-        height=260,
-        xaxis={**percent, "title": {"text": text("figures.said", lang), "font": {"size": 12, "color": GREY}}},
-        yaxis={**percent, "showgrid": True, "gridcolor": "#eceef1", "tickfont": {"size": 12, "color": GREY}, "title": {"text": text("figures.came_true", lang), "font": {"size": 12, "color": GREY}}},
-        margin={"l": 4, "r": 16, "t": 8, "b": 36},
+        height=240,
+        xaxis={**percent},
+        yaxis={**percent, "showgrid": True, "gridcolor": "#eceef1", "tickfont": {"size": 12, "color": GREY}},
+        margin={"l": 4, "r": 16, "t": 12, "b": 28},
     )
 
 

@@ -31,8 +31,9 @@ class Column:
     """One column of a table as a reader sees it.
 
     `value` names the column of the frame and `show` turns a value into text. `note` names a column whose text stands small
-    below the value; `act` a boolean column that is true where somebody should act. `is_merged` leaves a value out where it
-    repeats the row above.
+    below the value; `act` a boolean column that is true where somebody should act; `indent` a column that says how many steps
+    to the right the value stands. `is_merged` leaves a value out where it repeats the row above. `is_long` is text that needs a
+    line of its own on a narrow screen.
     """
 
     title: str
@@ -41,7 +42,9 @@ class Column:
     is_number: bool = False
     note: str | None = None
     act: str | None = None
+    indent: str | None = None
     is_merged: bool = False
+    is_long: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,26 +21,37 @@ from salesiq.i18n import Language
 from salesiq.reports.document import Column, Heading, Section, Table
 from salesiq.reports.wording import say
 
-__all__ = ["html_page"]
+__all__ = ["html_page", "rows_of", "unbroken"]
+
+_BESIDE_NUMBER = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\d\u2212+])|(?<=[\d%]) (?=[\u3400-\u9fff])")
 
 
 def html_page(heading: Heading, sections: Sequence[Section], definitions: Section, lang: Language) -> str:
     """Return the page. Equal input gives equal bytes."""
     plotly_js, boot_js = get_plotlyjs(), _asset("weekly.js")
-    page: str = _environment().get_template("weekly.html.j2").render(
-        lang="zh-CN" if lang == "zh" else "en",
-        heading=heading,
-        sections=sections,
-        definitions=definitions,
-        rows_of=rows_of,
-        t=lambda name, **facts: say(name, lang, **facts),
-        css=Markup(_asset("weekly.css")),
-        figures=Markup(_figures(sections)),
-        plotly_js=Markup(plotly_js),
-        boot_js=Markup(boot_js),
-        policy=_policy(plotly_js, boot_js),
+    page: str = (
+        _environment()
+        .get_template("weekly.html.j2")
+        .render(
+            lang="zh-CN" if lang == "zh" else "en",
+            heading=heading,
+            sections=sections,
+            definitions=definitions,
+            rows_of=rows_of,
+            unbroken=unbroken,
+            t=lambda name, **facts: say(name, lang, **facts),
+            css=_own(_asset("weekly.css")),
+            figures=_own(_figures(sections)),
+            plotly_js=_own(plotly_js),
+            boot_js=_own(boot_js),
+            policy=_policy(plotly_js, boot_js),
+        )
     )
     return page
+
+
+def _own(markup: str) -> Markup:
+    return Markup(markup)  # noqa: S704 - files of this package, and JSON in which plotly escaped every character of markup
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,7 @@ class _Shown:
     text: str
     note: str
     is_act: bool
+    indent: int
 
 
 def rows_of(table: Table) -> list[tuple[list[_Shown], str]]:
@@ -62,12 +75,21 @@ def rows_of(table: Table) -> list[tuple[list[_Shown], str]]:
     return shown
 
 
+def unbroken(words: str) -> str:
+    """Return a heading in which a number stays with the Chinese words around it, so that lines break between clauses.
+
+    >>> unbroken("赢单 13 个，won 3") == "赢单\u00a013\u00a0个，won 3"
+    True
+    """
+    return _BESIDE_NUMBER.sub("\u00a0", words)
+
+
 def _cell(column: Column, row: dict[str, Any], above: dict[str, Any]) -> _Shown:
     is_repeated = column.is_merged and bool(above) and above[column.value] == row[column.value]
     value = row[column.value]
     words = "" if is_repeated else "—" if value is None else column.show(value)
     note = "" if column.note is None or is_repeated else str(row[column.note] or "")
-    return _Shown(column, words, note, bool(column.act and row[column.act]))
+    return _Shown(column, words, note, bool(column.act and row[column.act]), int(row[column.indent]) if column.indent else 0)
 
 
 def _figures(sections: Sequence[Section]) -> str:

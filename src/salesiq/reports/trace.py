@@ -54,7 +54,15 @@ def origin_of(snapshot: Snapshot, metric: str, tables: Sequence[str], lang: Lang
     for table in tables:
         rows = files_of(snapshot, table).to_dicts()
         if rows:
-            lines.append(say_n("origin_table", sum(row["n_rows"] for row in rows), lang, table=table_name(table, lang), files=_named(rows, lang)))
+            lines.append(
+                say_n(
+                    "origin_table",
+                    sum(row["n_rows"] for row in rows),
+                    lang,
+                    table=table_name(table, lang),
+                    files=_named(rows, lang),
+                )
+            )
     return tuple(lines)
 
 

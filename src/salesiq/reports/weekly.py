@@ -53,7 +53,7 @@ class WeeklyReport:
             "as_of": self.as_of.isoformat(),
             "lang": self.lang,
             "title": self.heading.title,
-            "facts": {name: value for name, value in self.heading.facts},
+            "facts": dict(self.heading.facts),
             "warnings": list(self.heading.warnings),
             "sections": [plain(section.to_dict()) for section in self.sections],
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from salesiq.errors import SalesiqError
 from salesiq.i18n import Language
 from salesiq.reports.document import Section
 from salesiq.reports.wording import listed, say, table_name
@@ -19,7 +18,11 @@ def absent(key: str, missing: Sequence[str], lang: Language) -> Section:
     return Section(key=key, title=say(f"{key}_title", lang), finding=finding, missing=tuple(missing))
 
 
-def refused(key: str, error: SalesiqError, lang: Language) -> Section:
+def refused(key: str, reasons: Sequence[str], lang: Language) -> Section:
     """Return the section that says honestly why there is no number."""
-    finding = say("no_number", lang, reason=error.message(lang))
-    return Section(key=key, title=say(f"{key}_title", lang), finding=finding, facts={"refused": error.key})
+    return Section(
+        key=key,
+        title=say(f"{key}_title", lang),
+        finding=say(f"{key}_refused", lang),
+        leads=tuple(reasons),
+    )

@@ -20,7 +20,7 @@ from salesiq.reports.wording import listed, say, say_n
 
 __all__ = ["bridge", "changed_deals", "section"]
 
-N_LISTED = 8
+N_LISTED = 5
 
 _CHANGED = """
 WITH before AS (SELECT deal_id, status, stage, amount FROM base.deals(as_of := $before)),
@@ -71,8 +71,10 @@ def bridge(week: Week, changed: pl.DataFrame) -> pl.DataFrame:
     rows = [{"step": "then", "n_deals": then[0], "amount": then[1]}]
     rows += [_step(changed, name, *rule) for name, rule in steps.items()]
     rows += [{"step": "now", "n_deals": now[0], "amount": now[1]}]
-    schema = {"step": pl.String, "n_deals": pl.Int64, "amount": pl.Decimal(38, 2)}
-    return pl.DataFrame(rows, schema=schema).filter(pl.col("step").is_in(["then", "now"]) | (pl.col("amount") != 0) | (pl.col("n_deals") != 0))
+    schema: dict[str, Any] = {"step": pl.String, "n_deals": pl.Int64, "amount": pl.Decimal(38, 2)}
+    return pl.DataFrame(rows, schema=schema).filter(
+        pl.col("step").is_in(["then", "now"]) | (pl.col("amount") != 0) | (pl.col("n_deals") != 0)
+    )
 
 
 def _step(changed: pl.DataFrame, name: str, rule: pl.Expr, sign: int, amount: pl.Expr) -> dict[str, Any]:
@@ -119,7 +121,11 @@ def _finding(changed: pl.DataFrame, steps: pl.DataFrame, lang: Language) -> str:
 def _change(difference: Decimal, lang: Language) -> str:
     if difference == 0:
         return say("unchanged", lang)
-    return say("more_than_last_week" if difference > 0 else "less_than_last_week", lang, amount=num.amount(abs(difference), lang, currency=True))
+    return say(
+        "more_than_last_week" if difference > 0 else "less_than_last_week",
+        lang,
+        amount=num.amount(abs(difference), lang, currency=True),
+    )
 
 
 def _of(changed: pl.DataFrame, status: str) -> pl.DataFrame:
@@ -134,11 +140,10 @@ def _picture(steps: pl.DataFrame, lang: Language) -> Picture:
 def _steps_table(steps: pl.DataFrame, lang: Language) -> Table:
     is_change = ~pl.col("step").is_in(["then", "now"])
     frame = steps.with_columns(is_change=is_change)
-    shown = [
-        (say(f"step_{row['step']}", lang), *_step_words(row, lang))
-        for row in frame.to_dicts()
-    ]
-    frame = frame.with_columns(*(pl.Series(name, [row[n] for row in shown], pl.String) for n, name in enumerate(("label", "n_text", "amount_text"))))
+    shown = [(say(f"step_{row['step']}", lang), *_step_words(row, lang)) for row in frame.to_dicts()]
+    frame = frame.with_columns(
+        *(pl.Series(name, [row[n] for row in shown], pl.String) for n, name in enumerate(("label", "n_text", "amount_text")))
+    )
     columns = (
         Column(say("col_step", lang), "label"),
         Column(say("col_n_deals", lang), "n_text", is_number=True),
@@ -172,7 +177,13 @@ def _move(lang: Language) -> pl.Expr:
     amounts = (pl.col("amount").fill_null(0) - pl.col("amount_before").fill_null(0)).map_elements(
         lambda value: num.signed_amount(value, lang) if value else "", return_dtype=pl.String
     )
-    return pl.when(is_same).then(amounts).otherwise(pl.concat_str(stages, pl.when(amounts == "").then(pl.lit("")).otherwise(pl.concat_str(pl.lit("  "), amounts))))
+    return (
+        pl.when(is_same)
+        .then(amounts)
+        .otherwise(
+            pl.concat_str(stages, pl.when(amounts == "").then(pl.lit("")).otherwise(pl.concat_str(pl.lit("  "), amounts)))
+        )
+    )
 
 
 def _deals(kind: str, deals: pl.DataFrame, extra: tuple[str, str] | None, lang: Language) -> Table:
@@ -180,7 +191,9 @@ def _deals(kind: str, deals: pl.DataFrame, extra: tuple[str, str] | None, lang: 
     frame = frame.with_columns(
         customer=pl.coalesce("customer_name", "name", "deal_id"),
         record=pl.concat_str("deal_id", pl.coalesce("name", pl.lit("")), separator=" "),
-        source=pl.Series([where(row["source_file"], row["source_line"], row["deal_id"]) for row in frame.to_dicts()], dtype=pl.String),
+        source=pl.Series(
+            [where(row["source_file"], row["source_line"], row["deal_id"]) for row in frame.to_dicts()], dtype=pl.String
+        ),
     )
     caption = say_n(f"changes_{kind}", total, lang)
     if total > frame.height:
@@ -192,4 +205,12 @@ def _deals(kind: str, deals: pl.DataFrame, extra: tuple[str, str] | None, lang: 
         Column(say("col_amount", lang), "amount", lambda value: num.amount(value, lang), is_number=True),
     ]
     is_folded = kind in ("moved", "new")
-    return Table(f"changes-{kind}", frame, tuple(columns), caption=caption, source="source", fold=caption if is_folded else None, is_wide=True)
+    return Table(
+        f"changes-{kind}",
+        frame,
+        tuple(columns),
+        caption=caption,
+        source="source",
+        fold=caption if is_folded else None,
+        is_wide=True,
+    )

@@ -14,6 +14,7 @@ from salesiq.i18n import numbers as num
 from salesiq.reports.document import Column, Picture, Section, Table
 from salesiq.reports.sections.absent import absent
 from salesiq.reports.sections.plan import current_period, main_measure, measure_name, shown_amount, unit_label
+from salesiq.reports.sections.tree import in_tree_order
 from salesiq.reports.trace import origin_of, where
 from salesiq.reports.week import Week
 from salesiq.reports.wording import say
@@ -36,7 +37,9 @@ def section(week: Week) -> Section:
     measure = main_measure(frame)
     tree = _largest_tree(frame.filter(pl.col("measure") == measure))
     slips = tree.filter((pl.col("finding") == "unit_slip") & (pl.col("level") != "overall"))
-    whole = tree.filter((pl.col("level") == "overall") & pl.col("children_amount").is_not_null() & pl.col("amount").is_not_null())
+    whole = tree.filter(
+        (pl.col("level") == "overall") & pl.col("children_amount").is_not_null() & pl.col("amount").is_not_null()
+    )
     return Section(
         key="decay",
         title=say("decay_title", lang),
@@ -99,12 +102,13 @@ def _picture(tree: pl.DataFrame, lang: Language) -> Picture:
 
 def _table(week: Week, tree: pl.DataFrame, measure: str) -> Table:
     lang = week.lang
-    edges = tree.filter(pl.col("level") != "overall")
+    edges = in_tree_order(week, tree.filter(pl.col("level") != "overall"))
     rows = edges.to_dicts()
     frame = edges.with_columns(
         unit=pl.Series([unit_label(row["unit_name"], row["unit_id"]) for row in rows], dtype=pl.String),
-        finding_text=pl.Series([text(f"targets.{row['finding']}", lang) if row["finding"] else None for row in rows], dtype=pl.String),
-        below=pl.Series([_below(row, lang) for row in rows], dtype=pl.String),
+        finding_text=pl.Series(
+            [text(f"targets.{row['finding']}", lang) if row["finding"] else None for row in rows], dtype=pl.String
+        ),
         is_slip=pl.col("finding").eq_missing("unit_slip"),
         source=pl.Series(_sources(week, edges), dtype=pl.String),
     )
@@ -113,19 +117,18 @@ def _table(week: Week, tree: pl.DataFrame, measure: str) -> Table:
         return shown_amount(value, measure, lang)
 
     columns = (
-        Column(say("col_unit", lang), "unit", note="below"),
+        Column(say("col_unit", lang), "unit", indent="indent"),
         Column(say("col_target", lang), "amount", shown, is_number=True),
         Column(say("col_children", lang), "children_amount", shown, is_number=True, act="is_slip"),
-        Column(say("col_gap", lang), "gap_amount", lambda value: num.signed_amount(value, lang), is_number=True),
-        Column(say("col_retained", lang), "retained_share", lambda value: num.share(value, lang, 1), is_number=True, act="is_slip"),
+        Column(
+            say("col_gap", lang), "gap_amount", lambda value: num.signed_amount(value, lang) if value else "0", is_number=True
+        ),
+        Column(
+            say("col_retained", lang), "retained_share", lambda value: num.share(value, lang, 1), is_number=True, act="is_slip"
+        ),
         Column(say("col_finding", lang), "finding_text", act="is_slip"),
     )
     return Table("decay", frame, columns, source="source")
-
-
-def _below(row: dict[str, Any], lang: Language) -> str:
-    words = say("n_children", lang, n=row["n_children"])
-    return words + (say("n_blank", lang, n=row["n_blank"]) if row["n_blank"] else "")
 
 
 def _sources(week: Week, edges: pl.DataFrame) -> list[str]:
@@ -140,11 +143,17 @@ def _sources(week: Week, edges: pl.DataFrame) -> list[str]:
     )
     found = []
     for row in edges.to_dicts():
-        same = plan.filter((pl.col("period") == row["period"]) & (pl.col("measure") == row["measure"]) & (pl.col("version") == row["version"]))
-        own = [where(file, line) for file, line in same.filter(pl.col("unit_id") == row["unit_id"]).select("file", "line").rows()]
+        same = plan.filter(
+            (pl.col("period") == row["period"]) & (pl.col("measure") == row["measure"]) & (pl.col("version") == row["version"])
+        )
+        own = [
+            where(file, line) for file, line in same.filter(pl.col("unit_id") == row["unit_id"]).select("file", "line").rows()
+        ]
         below = same.filter(pl.col("parent_id") == row["unit_id"])
         lines = ", ".join(str(line) for line in below["line"].to_list())
         named = unit_label(row["unit_name"], row["unit_id"])
         children = where(below["file"][0] if below.height else None, None)
-        found.append(say("decay_source", week.lang, unit=named, own=", ".join(own) or "—", children=children or "—", lines=lines or "—"))
+        found.append(
+            say("decay_source", week.lang, unit=named, own=", ".join(own) or "—", children=children or "—", lines=lines or "—")
+        )
     return found

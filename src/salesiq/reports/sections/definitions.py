@@ -12,8 +12,22 @@ from salesiq.reports.wording import say
 __all__ = ["TERMS", "section"]
 
 TERMS = (
-    "as_of", "open_amount", "attainment", "pace", "projection", "decay", "unit_slip", "dwell", "naive_mean", "red_flag",
-    "win_probability", "calibration", "record_score", "watch_list", "interval", "hindsight",
+    "as_of",
+    "open_amount",
+    "attainment",
+    "pace",
+    "projection",
+    "decay",
+    "unit_slip",
+    "dwell",
+    "naive_mean",
+    "red_flag",
+    "win_probability",
+    "calibration",
+    "record_score",
+    "watch_list",
+    "interval",
+    "hindsight",
 )
 
 

@@ -58,7 +58,7 @@ def _finding(frame: pl.DataFrame, lang: Language) -> str:
         lang,
         stage=longest["stage"],
         median=num.days(longest["median_days"], lang),
-        low=num.days(longest["median_low_days"], lang),
+        low=_number(longest["median_low_days"]).removesuffix(".0"),
         high=num.days(longest["median_high_days"], lang),
         naive=num.days(longest["naive_mean_days"], lang),
         n_open=num.count(longest["n_open"], lang),
@@ -71,10 +71,13 @@ def _act(row: dict[str, object], lang: Language) -> str:
 
 
 def _table(frame: pl.DataFrame, lang: Language) -> Table:
-    low_high = [say("interval", lang, low=_number(row["median_low_days"]), high=_number(row["median_high_days"])) for row in frame.to_dicts()]
+    low_high = [
+        say("interval", lang, low=_number(row["median_low_days"]), high=_number(row["median_high_days"]))
+        for row in frame.to_dicts()
+    ]
     shown = frame.with_columns(interval=pl.Series(low_high, dtype=pl.String))
     numbers = [("col_n_visits", "n_visits"), ("col_n_open", "n_open")]
-    spans = [("col_p90", "p90_days"), ("col_naive_mean", "naive_mean_days")]
+    spans = [("col_p90", "p90_days"), ("col_mean", "mean_days"), ("col_naive_mean", "naive_mean_days")]
     standard = [("col_standard", "standard_days")] if "standard_days" in frame.columns else []
     columns = [
         Column(say("col_stage", lang), "stage"),
@@ -83,7 +86,7 @@ def _table(frame: pl.DataFrame, lang: Language) -> Table:
         Column(say("col_interval", lang), "interval", is_number=True),
         *(Column(say(title, lang), name, _number, is_number=True) for title, name in [*spans, *standard]),
     ]
-    return Table("dwell", shown, tuple(columns), is_wide=True)
+    return Table("dwell", shown, tuple(columns))
 
 
 def _number(value: float | None) -> str:

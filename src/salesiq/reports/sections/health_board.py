@@ -7,12 +7,14 @@ from typing import Any
 import polars as pl
 
 from salesiq import targets
+from salesiq.figures.targets import level_name
 from salesiq.i18n import Language
 from salesiq.i18n import numbers as num
 from salesiq.reports.document import Column, Section, Table
 from salesiq.reports.sections.absent import absent
-from salesiq.reports.sections.attainment import columns_of, marked
+from salesiq.reports.sections.attainment import columns_of, is_over, largest_gaps, marked
 from salesiq.reports.sections.plan import main_measure, measure_name, shown_amount
+from salesiq.reports.sections.tree import in_tree_order
 from salesiq.reports.trace import origin_of
 from salesiq.reports.week import Week
 from salesiq.reports.wording import listed, say
@@ -39,18 +41,21 @@ def section(week: Week) -> Section:
     if found.is_empty():
         return absent("health_board", ("targets",), lang)
     measure = main_measure(found)
-    frame = marked(found.filter(pl.col("measure") == measure), measure, lang)
+    frame = in_tree_order(week, marked(found.filter(pl.col("measure") == measure), measure, lang))
     frame = frame.join(week.now.sql(_SCORES, days=SCORE_DAYS), on="unit_id", how="left", maintain_order="left")
-    late = frame.filter("is_out_of_reach")
+    acts = _acts(frame, measure, lang)
+    note = "health_board_note_over" if is_over(frame) else "health_board_note"
     return Section(
         key="health_board",
         title=say("health_board_title", lang),
         finding=_finding(frame.row(0, named=True), measure, lang),
-        acts=_acts(frame, late, lang),
-        notes=(say("health_board_note", lang, measure=measure_name(measure, lang), period=frame["period"][0], days=SCORE_DAYS),),
+        acts=acts,
+        notes=(say(note, lang, measure=measure_name(measure, lang), period=frame["period"][0], days=SCORE_DAYS),),
         tables=(_table(frame, measure, lang),),
-        origin=origin_of(week.now, "targets.attainment, quality.rep_scores", ("targets", "deals", "org_units", "activities"), lang),
-        is_alarm=not late.is_empty(),
+        origin=origin_of(
+            week.now, "targets.attainment, quality.rep_scores", ("targets", "deals", "org_units", "activities"), lang
+        ),
+        is_alarm=bool(acts),
         facts={"period": frame["period"][0], "measure": measure},
     )
 
@@ -60,25 +65,36 @@ def _finding(top: dict[str, Any], measure: str, lang: Language) -> str:
         "unit": top["label"],
         "share": num.share(top["attainment_share"], lang),
         "target": shown_amount(top["target_amount"], measure, lang),
-        "elapsed": num.share(top["elapsed_share"], lang),
-        "projected": shown_amount(top["projected_amount"], measure, lang),
-        "band": top["band"],
     }
     if not top["band"]:
         return say("health_board_finding_over", lang, **facts)
-    return say("health_board_finding", lang, **facts)
+    projected = shown_amount(top["projected_amount"], measure, lang)
+    return say(
+        "health_board_finding",
+        lang,
+        elapsed=num.share(top["elapsed_share"], lang),
+        projected=projected,
+        band=top["band"],
+        **facts,
+    )
 
 
-def _acts(frame: pl.DataFrame, late: pl.DataFrame, lang: Language) -> tuple[str, ...]:
-    if late.is_empty():
+def _acts(frame: pl.DataFrame, measure: str, lang: Language) -> tuple[str, ...]:
+    # where a unit is late, so are those above it: the lowest level is where something can be done
+    below = frame.filter("is_below")
+    lowest = below.filter(pl.col("indent") == pl.col("indent").max())
+    if lowest.is_empty():
         return ()
-    # where a unit is late, so are those above it: the lowest ones are where something can be done
-    lowest = late.filter(pl.col("level") == frame["level"].to_list()[-1])
-    names = (lowest if lowest.height else late)["label"].to_list()
-    name = "health_board_act_over" if frame["elapsed_share"][0] >= 1 else "health_board_act"
-    return (say(name, lang, units=listed(names, lang)),)
+    after = "_over" if is_over(frame) else ""
+    gaps = listed(largest_gaps(lowest, measure, lang), lang)
+    if lowest.height == 1:
+        return (say("health_board_act_one" + after, lang, unit=gaps),)
+    level = lowest["level"][0]
+    called = say("level_unknown", lang) if level is None else level_name(level, lang)
+    return (say("health_board_act" + after, lang, n=lowest.height, level=called, units=gaps),)
 
 
 def _table(frame: pl.DataFrame, measure: str, lang: Language) -> Table:
     score = Column(say("col_record_score", lang), "record_score", lambda value: f"{value:.0f}", is_number=True)
-    return Table("health-board", frame, (*columns_of("col_unit", measure, lang), score))
+    columns = columns_of("col_unit", measure, lang, indent="indent", is_over=is_over(frame))
+    return Table("health-board", frame, (*columns, score))

@@ -16,7 +16,8 @@ __all__ = ["section"]
 N_REJECTS = 40
 
 _LOADS = """
-SELECT source_file, table_name, encoding, exported_at, n_rows_in, n_new + n_changed + n_unchanged AS n_loaded, n_rejected, n_skipped
+SELECT source_file, table_name, encoding, exported_at, n_rows_in, n_new + n_changed + n_unchanged AS n_loaded,
+    n_rejected, n_skipped
 FROM base.loads(as_of := $as_of)
 -- of a file that was loaded again and again, the newest time
 QUALIFY row_number() OVER (PARTITION BY source_file, table_name ORDER BY exported_at DESC, load_id DESC) = 1
@@ -62,7 +63,12 @@ def _remarks(week: Week) -> tuple[str, ...]:
 
 
 def _files(files: pl.DataFrame, lang: Language) -> Table:
-    counts = [("col_rows_in", "n_rows_in"), ("col_loaded", "n_loaded"), ("col_rejected", "n_rejected"), ("col_skipped", "n_skipped")]
+    counts = [
+        ("col_rows_in", "n_rows_in"),
+        ("col_loaded", "n_loaded"),
+        ("col_rejected", "n_rejected"),
+        ("col_skipped", "n_skipped"),
+    ]
     columns = [
         Column(say("col_file", lang), "source_file", note="encoding"),
         Column(say("col_table", lang), "table_name", lambda name: table_name(name, lang)),

@@ -16,7 +16,7 @@ _GRAINS: tuple[Grain, ...] = ("quarter", "month", "year")
 
 
 def current_period(frame: pl.DataFrame, week: Week) -> str | None:
-    """Return the period of `frame` that contains the report's moment, a quarter before a month before a year; else the last one."""
+    """Return the period of `frame` that contains the report's moment, a quarter before a month before a year, else the last."""
     names = set(frame["period"].to_list())
     covering = [Period.covering(week.now.as_of.date(), grain).name for grain in _GRAINS]
     return next((name for name in covering if name in names), max(names, default=None))

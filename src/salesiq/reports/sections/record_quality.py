@@ -44,7 +44,9 @@ def section(week: Week) -> Section:
         notes=(say("record_quality_note", lang),),
         tables=tuple(table for row in people if (table := _evidence(week, row)).frame.height),
         pictures=(_picture(scores, lang),) if scores.height else (),
-        origin=origin_of(week.now, "quality.record_score, quality.rep_scores, quality.watch_list", ("activities", "deals", "reps"), lang),
+        origin=origin_of(
+            week.now, "quality.record_score, quality.rep_scores, quality.watch_list", ("activities", "deals", "reps"), lang
+        ),
         is_alarm=bool(people),
         facts={"watched": [row["rep_id"] for row in people], "company_score": scores["company_score"].first()},
     )
@@ -65,11 +67,13 @@ def _act(row: dict[str, Any], lang: Language) -> str:
         return say_n("watch_no_records", len(row["deal_ids"]), lang, name=_name(row))
     reasons = listed([text(f"quality.{reason}", lang) for reason in row["reasons"]], lang)
     facts = {name: f"{row[name]:.0f}" for name in ("shrunk_score", "company_score")}
-    return say_n("watch_low_score", row["n_records"], lang, name=_name(row), reasons=reasons, **facts)
+    return say_n("watch_low_score", row["n_score_records"], lang, name=_name(row), reasons=reasons, **facts)
 
 
 def _picture(scores: pl.DataFrame, lang: Language) -> Picture:
-    return Picture("rep-scores", draw.rep_scores(scores, lang), say("record_quality_caption", lang), say("record_quality_alt", lang))
+    return Picture(
+        "rep-scores", draw.rep_scores(scores, lang), say("record_quality_caption", lang), say("record_quality_alt", lang)
+    )
 
 
 def _evidence(week: Week, row: dict[str, Any]) -> Table:
@@ -90,11 +94,17 @@ def _records(week: Week, person: dict[str, Any]) -> Table:
     columns = (
         Column(say("col_record", lang), "activity_id", note="customer"),
         Column(say("col_occurred", lang), "occurred_at", lambda value: num.moment(value, lang)),
-        Column(say("col_entry_hours", lang), "entry_hours", lambda value: say("hours", lang, n=f"{value:,.0f}"), is_number=True),
+        Column(
+            say("col_entry_hours", lang), "entry_hours", lambda value: say("hours", lang, n=f"{value:,.0f}"), is_number=True
+        ),
         Column(say("col_score", lang), "score", lambda value: f"{value:.0f}", is_number=True),
-        Column(say("col_missed", lang), "why"),
+        Column(say("col_missed", lang), "why", is_long=True),
     )
-    fold = say_n("watch_records", len(person["activity_ids"]), lang, name=_name(person), shown=len(ids))
+    n_all = len(person["activity_ids"])
+    if n_all == len(ids):
+        fold = say_n("watch_records_all", n_all, lang, name=_name(person))
+    else:
+        fold = say("watch_records", lang, n=num.count(n_all, lang), name=_name(person), shown=len(ids))
     return Table(f"watch-{person['rank']}", frame, columns, fold=fold, source="source", is_wide=True)
 
 
@@ -102,7 +112,8 @@ def _open_deals(week: Week, person: dict[str, Any]) -> Table:
     lang = week.lang
     places = lines_of(week.now, "deals", person["deal_ids"])
     found = week.now.sql(
-        "SELECT deal_id, deals.name, customers.name AS customer, deals.stage, deals.amount FROM base.deals(as_of := $as_of) AS deals "
+        "SELECT deal_id, deals.name, customers.name AS customer, deals.stage, deals.amount "
+        "FROM base.deals(as_of := $as_of) AS deals "
         "LEFT JOIN base.customers(as_of := $as_of) AS customers USING (customer_id) "
         "WHERE list_contains($ids, deal_id) ORDER BY deals.amount DESC NULLS LAST, deal_id",
         ids=person["deal_ids"],

@@ -29,7 +29,9 @@ def section(week: Week) -> Section:
         return absent("red_flags", ("deals",), lang)
     flagged = found.filter(pl.col("is_flag") | pl.col("is_plain_flag")).sort(~pl.col("is_flag"), maintain_order=True)
     honest = flagged.filter("is_flag")
-    drawn = draw.judged(pl.concat([flagged, found.filter(pl.col("is_company") & ~pl.col("is_flag") & ~pl.col("is_plain_flag"))]))
+    drawn = draw.judged(
+        pl.concat([flagged, found.filter(pl.col("is_company") & ~pl.col("is_flag") & ~pl.col("is_plain_flag"))])
+    )
     return Section(
         key="red_flags",
         title=say("red_flags_title", lang),
@@ -37,7 +39,11 @@ def section(week: Week) -> Section:
         acts=tuple(_act(row, lang) for row in honest.to_dicts()),
         notes=(say("red_flags_note", lang, week=num.day(found["week_start_on"][0], lang), n=found["n_weeks"][0]),),
         tables=(_table(flagged, lang),) if flagged.height else (),
-        pictures=(Picture("red-flags", draw.red_flags(drawn, lang), say("red_flags_caption", lang), say("red_flags_alt", lang)),) if drawn.height else (),
+        pictures=(
+            Picture("red-flags", draw.red_flags(drawn, lang), say("red_flags_caption", lang), say("red_flags_alt", lang)),
+        )
+        if drawn.height
+        else (),
         origin=origin_of(week.now, "targets.red_flags", ("deals", "activities", "reps", "org_units"), lang),
         is_alarm=not honest.is_empty(),
         facts={"n_plain": flagged.filter("is_plain_flag").height, "n_flags": honest.height},
@@ -71,7 +77,13 @@ def _finding(found: pl.DataFrame, flagged: pl.DataFrame, honest: pl.DataFrame, l
     by_chance = flagged.filter(pl.col("is_plain_flag") & ~pl.col("is_flag")).height
     if honest.is_empty():
         return say_n("red_flags_only_chance", n_plain, lang)
-    return say("red_flags_finding", lang, flags=say_n("n_falls", honest.height, lang), plain=num.count(n_plain, lang), chance=num.count(by_chance, lang))
+    return say(
+        "red_flags_finding",
+        lang,
+        flags=say_n("n_falls", honest.height, lang),
+        plain=num.count(n_plain, lang),
+        chance=num.count(by_chance, lang),
+    )
 
 
 def _act(row: dict[str, Any], lang: Language) -> str:
@@ -110,7 +122,7 @@ def _table(flagged: pl.DataFrame, lang: Language) -> Table:
         Column(say("col_this_week", lang), "value_text", is_number=True, act="is_flag"),
         Column(say("col_change", lang), "change_share", lambda value: num.signed_share(value, lang), is_number=True),
         Column(say("col_expected", lang), "expected_text", is_number=True, note="range"),
-        Column(say("col_chance", lang), "why", act="is_flag"),
+        Column(say("col_chance", lang), "why", act="is_flag", is_long=True),
     )
     return Table("red-flags", frame, columns, is_wide=True)
 

@@ -39,26 +39,45 @@ def section(week: Week) -> Section:
     lang = week.lang
     if missing := week.missing(forecast.top_deals):
         return absent("top_deals", missing, lang)
+    reliability = (week.model or forecast.win_model(week.now)).reliability()
     try:
         found = week.ask(forecast.top_deals, days=DAYS, n=N_PER_REP, by="rep_id", model=week.model)
-    except ModelError as error:
-        return refused("top_deals", error, lang)
+    except ModelError:
+        return refused("top_deals", _reasons_against(reliability, lang), lang)
     if found.is_empty():
         return absent("top_deals", ("deals",), lang)
     frame = _named(week, found)
     first = _first(frame)
-    reliability = (week.model or forecast.win_model(week.now)).reliability()
     return Section(
         key="top_deals",
         title=say("top_deals_title", lang),
-        finding=_finding(first, lang),
+        finding=_finding(first, reliability.verdict, lang),
         leads=(reliability.message(lang), say("top_deals_lead", lang)),
         notes=(*_hindsight(frame, lang), say("top_deals_note", lang)),
-        tables=(_table("top-first", first, lang, caption=say("top_deals_first", lang, n=first.height)), *_team_tables(frame, lang)),
+        tables=(
+            _table("top-first", first, lang, caption=say("top_deals_first", lang, n=first.height)),
+            *_team_tables(frame, lang),
+        ),
         pictures=(_picture(reliability, lang),) if reliability.bins.height else (),
         origin=origin_of(week.now, "forecast.top_deals", ("deals", "stage_events", "activities", "documents"), lang),
         facts={"verdict": reliability.verdict, "skill": reliability.skill, "days": DAYS},
     )
+
+
+def _reasons_against(reliability: Reliability, lang: Language) -> list[str]:
+    """Return why nothing is ranked: how the model did on later deals, and the columns that it could not use."""
+    if reliability.skill is None:
+        reasons = [say("refused_too_little", lang)]
+    else:
+        shares = {"skill": reliability.skill, "low": reliability.skill_low, "high": reliability.skill_high}
+        facts = {name: num.share(value, lang, 1) for name, value in shares.items()}
+        reasons = [
+            say("refused_no_skill", lang, n=num.count(reliability.n, lang), n_won=num.count(reliability.n_won, lang), **facts)
+        ]
+    return [
+        *reasons,
+        *([say("refused_leaks", lang, columns=listed(list(reliability.leaks), lang))] if reliability.leaks else []),
+    ]
 
 
 def _named(week: Week, found: pl.DataFrame) -> pl.DataFrame:
@@ -74,7 +93,9 @@ def _named(week: Week, found: pl.DataFrame) -> pl.DataFrame:
     return (
         found.with_columns(*(pl.Series(name, values, pl.String) for name, values in words.items()))
         .join(week.now.sql(_TEAMS), on="rep_id", how="left", maintain_order="left")
-        .with_columns(rep_name=pl.coalesce("rep_name", "rep_id", pl.lit("—")), team=pl.coalesce("team", pl.lit(say("no_team", lang))))
+        .with_columns(
+            rep_name=pl.coalesce("rep_name", "rep_id", pl.lit("—")), team=pl.coalesce("team", pl.lit(say("no_team", lang)))
+        )
     )
 
 
@@ -89,10 +110,10 @@ def _first(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(order, descending=[True, True, False], nulls_last=True).head(N_FIRST)
 
 
-def _finding(first: pl.DataFrame, lang: Language) -> str:
+def _finding(first: pl.DataFrame, verdict: str, lang: Language) -> str:
     best = first.row(0, named=True)
     return say(
-        "top_deals_finding",
+        "top_deals_finding" if verdict == "usable" else "top_deals_finding_care",
         lang,
         days=DAYS,
         customer=best["customer"],
@@ -120,11 +141,12 @@ def _team_tables(frame: pl.DataFrame, lang: Language) -> list[Table]:
 
 
 def _table(key: str, frame: pl.DataFrame, lang: Language, *, caption: str = "", fold: str | None = None) -> Table:
+    rep = Column(say("col_rep", lang), "rep_name", is_merged=fold is not None)
+    deal = Column(say("col_customer_deal", lang), "customer", note="record")
     columns = (
-        Column(say("col_rep", lang), "rep_name", is_merged=fold is not None),
-        Column(say("col_customer_deal", lang), "customer", note="record"),
+        *((rep, deal) if fold else (deal, rep)),
         Column(say("col_win_probability", lang), "win_probability", lambda value: num.share(value, lang), is_number=True),
         Column(say("col_amount", lang), "amount", lambda value: num.amount(value, lang), is_number=True),
-        Column(say("col_reasons", lang), "why"),
+        Column(say("col_reasons", lang), "why", is_long=True),
     )
     return Table(key, frame, columns, caption=caption, source="source" if fold else None, fold=fold, is_wide=True)

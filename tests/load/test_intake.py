@@ -11,7 +11,7 @@ import pytest
 from exports import DEALS, HEADER, export, mapping_file, workbook
 
 from salesiq.book import Book
-from salesiq.errors import InputError, SalesiqError, UsageError
+from salesiq.errors import BookError, InputError, SalesiqError, UsageError
 from salesiq.load import LoadReport, load
 from salesiq.load.reading import Tally
 
@@ -311,6 +311,49 @@ def test_a_mapping_can_split_one_file_over_tables(book: Book, tmp_path: Path) ->
     report = load(book, tmp_path / "in", mapping)
     counts = {row["table_name"]: (row["n_rows_in"], row["n_new"], row["n_skipped"]) for row in report.files.rows(named=True)}
     assert counts == {"deals": (2, 2, 0), "stage_events": (2, 1, 1), "stages": (1, 1, 0)}
+
+
+def test_a_file_that_is_still_written_is_refused(book: Book, mapping: Path, tmp_path: Path) -> None:
+    path = export(tmp_path / "in", GOOD)
+
+    def somebody_writes(file: str, n_rows: int) -> None:
+        with path.open("a", encoding="utf-8") as growing:
+            growing.write("D2,乙,5,2026-01-04,进行中\n")
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        load(book, tmp_path / "in", mapping, progress=somebody_writes)
+    assert book.loads().is_empty()
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    book: Book, mapping: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = export(tmp_path / "in", GOOD)
+    opened = Path.open
+
+    def refuse(self: Path, *args: object, **kwargs: object) -> object:
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"deals\.csv cannot be read: Permission denied"):
+        load(book, tmp_path / "in", mapping)
+
+
+def test_no_room_for_waiting_rows_leaves_the_book(
+    book: Book, mapping: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("salesiq.load.spool._MOST_BYTES", 0)
+    monkeypatch.setattr(pl.DataFrame, "write_ipc", _no_space)
+    export(tmp_path / "in", GOOD)
+    with pytest.raises(BookError, match="found no room"):
+        load(book, tmp_path / "in", mapping)
+    assert book.loads().is_empty()
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_progress_is_told(book: Book, mapping: Path, tmp_path: Path) -> None:

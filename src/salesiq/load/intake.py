@@ -46,7 +46,21 @@ def load(
     for a file that is refused, UsageError for a mapping or a moment that cannot be meant, BusyError and BookError as
     `book.write()`.
     """
-    found = find_sources(source)
+    try:
+        found = find_sources(source)
+        return _load(book, found, mapping, exported_at, progress)
+    except OSError as error:  # the book's own storage errors are BookErrors by now
+        place, problem = error.filename or source, error.strerror or error
+        raise InputError("load.unreadable", file=place, problem=problem) from error
+
+
+def _load(
+    book: Book,
+    found: Found,
+    mapping: str | Path | Mapping | None,
+    exported_at: dt.datetime | str | None,
+    progress: Progress | None,
+) -> LoadReport:
     shelf = Shelf()
     plan = make_plan(found, mapping, shelf)
     stated = _stated_moment(book, found, exported_at)
@@ -60,6 +74,8 @@ def load(
         if not fresh:
             return _noop(plan.mapping, reading)
         _read(reading, fresh, shelf, plan.mapping, progress)
+        for job in fresh:
+            job.source.check_unmoved()
         moment = stated or reading.newest
         if moment is None:
             _refuse_momentless(reading)

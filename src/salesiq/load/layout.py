@@ -83,9 +83,5 @@ def _regular(cells: npt.NDArray[np.uint8], quotes: Positions, delimiter: int, *,
     borders[[_LF, _CR, delimiter, _QUOTE]] = True
     before = cells[np.maximum(opening - 1, 0)]
     after = cells[np.minimum(closing + 1, len(cells) - 1)]
-    opens_well = borders[before] | (opening == 0)
-    closes_well = borders[after] | (closing == len(cells) - 1)
-    # a quote as neighbour must be the pair's twin, not the field's other end
-    twin_before = (before != _QUOTE) | (opening == 0) | np.isin(opening - 1, closing)
-    twin_after = (after != _QUOTE) | (closing == len(cells) - 1) | np.isin(closing + 1, opening)
-    return bool(opens_well.all() and closes_well.all() and twin_before.all() and twin_after.all())
+    # a quote as neighbour is the twin of a doubled one: between an opening and the closing before it there is no third
+    return bool((borders[before] | (opening == 0)).all() and (borders[after] | (closing == len(cells) - 1)).all())

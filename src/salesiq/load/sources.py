@@ -34,11 +34,25 @@ class Source:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the content."""
+        _ = self._stamp  # the file must stay as it is from here on
         found = hashlib.sha256()
         with self.path.open("rb") as file:
             while piece := file.read(_PIECE):
                 found.update(piece)
         return found.hexdigest()
+
+    @cached_property
+    def _stamp(self) -> tuple[int, int]:
+        return self._look()
+
+    def _look(self) -> tuple[int, int]:
+        found = self.path.stat()
+        return found.st_size, found.st_mtime_ns
+
+    def check_unmoved(self) -> None:
+        """Raise `InputError` where the file changed since its digest was taken: somebody is still writing it."""
+        if self._look() != self._stamp:
+            raise InputError("load.file_moved", file=self.name)
 
     @property
     def kind(self) -> str:

@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 
 import polars as pl
+import polars.exceptions
+
+from salesiq.errors import BookError
 
 __all__ = ["Spool"]
 
@@ -60,7 +63,10 @@ class Spool:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="salesiq-load-")
         path = Path(self._folder.name) / f"{self._n_bytes}.ipc"
-        rows.write_ipc(path)
+        try:
+            rows.write_ipc(path)
+        except (OSError, polars.exceptions.PolarsError) as error:
+            raise BookError("load.no_room", folder=path.parent, problem=error) from error
         return path
 
     def tables(self) -> tuple[str, ...]:

@@ -238,3 +238,37 @@ def test_rerun_and_row_order_change_nothing(decayed):
         org_units=units.reverse(), reps=reps.reverse(), targets=rows.sample(fraction=1, shuffle=True, seed=3)
     )
     assert targets.decay(again.as_of(AS_OF)).equals(targets.decay(decayed.as_of(AS_OF)))
+
+
+def test_what_was_planted_in_the_sample_company(sample_company, sample_snapshot):
+    truth = sample_company.truth["target_decay"]
+    found = targets.decay(sample_snapshot, truth["period"], truth["measure"])
+    named = {"decay": "not_assigned", "exact": None}
+    for planted in truth["edges"]:
+        row = edge(found, planted["unit_id"])
+        assert (row["amount"], row["children_amount"]) == (planted["amount"], planted["children_amount"])
+        assert row["finding"] == named.get(planted["kind"], planted["kind"]), planted
+    blank = edge(targets.decay(sample_snapshot, truth["missing_level"]["period"]), truth["missing_level"]["unit_id"])
+    assert (blank["amount"], blank["finding"]) == (None, "missing_level")
+
+
+def test_nothing_set_after_the_moment_moves_it(sample_company, sample_snapshot):
+    """Of the sample company: a second book without the targets of later periods and versions says the same of March."""
+    moment = dt.datetime(2026, 3, 1)
+    frames = sample_company.frames
+    plans = frames["targets"]
+    changed = plans.with_columns(
+        amount=pl.when(pl.col("set_at") > moment)
+        .then(pl.col("amount") * 3 + 1)
+        .otherwise(pl.col("amount"))
+        .cast(pl.Decimal(18, 2))
+    )
+    assert (plans["set_at"] > moment).any()
+    other = Book.from_frames(
+        exported_at=sample_snapshot.as_of, org_units=frames["org_units"], reps=frames["reps"], targets=changed
+    )
+    same = Book.from_frames(
+        exported_at=sample_snapshot.as_of, org_units=frames["org_units"], reps=frames["reps"], targets=plans
+    )
+    assert targets.decay(other.as_of(moment)).equals(targets.decay(same.as_of(moment)))
+    assert not targets.decay(same.as_of(moment)).is_empty()

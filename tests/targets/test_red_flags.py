@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -186,3 +187,46 @@ def test_empty_book_has_the_columns():
 )
 def test_every_explanation_has_its_text(name):
     assert text(f"targets.{name}", "zh") != text(f"targets.{name}", "en")
+
+
+def world(seed: int, n_teams: int, n_weeks: int, per_week: float, size_spread: float = 1.0) -> Book:
+    """A company in which nothing ever changes: counts are Poisson, three deals in ten are won, sizes are log-normal."""
+    chance = np.random.default_rng(seed)
+    teams = [f"T{n:03}" for n in range(n_teams)]
+
+    def happenings(mean: float) -> pl.DataFrame:
+        n = chance.poisson(mean * n_teams * n_weeks)
+        days = chance.uniform(0, 7 * n_weeks, n)
+        rows = pl.DataFrame({"after": days * 86400e6, "team": chance.integers(0, n_teams, n)}).with_row_index("id")
+        return rows.with_columns(at=pl.lit(FIRST) + pl.col("after").cast(pl.Int64).cast(pl.Duration("us")))
+
+    made = happenings(per_week)
+    fate, size = chance.random(made.height), chance.lognormal(12, size_spread, made.height)
+    owned = made.select(
+        deal_id=pl.format("D{}", "id"),
+        owner_id=pl.format("P{}", "team"),
+        created_at="at",
+        closed_at="at",
+        status=pl.Series(np.where(fate < 0.3, "won", "lost")),
+        amount=pl.Series(size).round(2).cast(pl.Decimal(18, 2)),
+    )
+    done = happenings(2 * per_week).select(
+        activity_id=pl.format("A{}", "id"), rep_id=pl.format("P{}", "team"), occurred_at="at"
+    )
+    since = pl.lit(dt.date(2024, 1, 1))
+    units = pl.DataFrame({"unit_id": ["C", *teams], "parent_unit_id": [None] + ["C"] * n_teams}).with_columns(valid_from=since)
+    reps = pl.DataFrame({"rep_id": [f"P{n}" for n in range(n_teams)], "unit_id": teams}).with_columns(hired_on=since)
+    return Book.from_frames(org_units=units, reps=reps, deals=owned, activities=done)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per_week", [6, 20])
+def test_budget_over_all_five_measures(per_week):
+    book = world(4, n_teams=80, n_weeks=60, per_week=per_week)
+    weeks = range(13, 61)
+    found = pl.concat(targets.red_flags(book.as_of(after(week)), calendar=PLAIN_WEEKS) for week in weeks)
+    teams = found.filter(~pl.col("is_company"))
+    n_years = 80 * len(weeks) / 52
+    flags: dict[str, int] = dict(teams.filter("is_flag").group_by("measure").len().rows())
+    assert sum(flags.values()) / n_years <= 1.25, flags  # 74 team-years: one a year within two standard errors
+    assert all(n / n_years <= 0.4 for n in flags.values()), flags  # a fifth of the budget each

@@ -32,7 +32,8 @@ SELECT period, measure, version, parent_unit_id, top_id, NULL::VARCHAR, amount::
 
 -- targets.edges: one row per unit with something below it that carries a target, for every plan: the unit against its children.
 --   n_children       children with a target, or with one below them; n_blank: children without, reps who left not counted
---   rounding_amount  the largest gap that rounding explains: half the power of ten that all children's amounts share, times n_children
+--   rounding_amount  a gap that rounding off, up or down, explains stays below it: the power of ten that all children's amounts share,
+--                    times n_children
 --   slip_factor      what the children (or slip_child_id alone) must be multiplied by to be in the unit's own unit of money; else NULL
 CREATE OR REPLACE MACRO targets.edges(as_of) AS TABLE
 WITH children AS MATERIALIZED (
@@ -61,7 +62,7 @@ WITH children AS MATERIALIZED (
         coalesce(sizes.n_members, 0) AS n_members,
         greatest(coalesce(sizes.n_units, 0) - n_child_units, 0) AS n_blank_units,
         children_amount - nodes.amount AS gap_amount,
-        (n_children * pow(10, n_zeros - 2) / 2)::DECIMAL(38, 2) AS rounding_amount
+        (n_children * pow(10, n_zeros - 2))::DECIMAL(38, 2) AS rounding_amount
     FROM nodes
     JOIN sums USING (period, measure, version, unit_id)
     LEFT JOIN (SELECT unit_id, sum(n_members) AS n_members, sum(n_units) AS n_units FROM members GROUP BY ALL) AS sizes USING (unit_id)
@@ -98,7 +99,7 @@ CREATE OR REPLACE MACRO targets.finding(amount, below_amount, rounding_amount, h
 CASE WHEN NOT has_units THEN NULL
      WHEN amount IS NULL OR below_amount IS NULL THEN 'missing_level'
      WHEN below_amount = amount THEN NULL
-     WHEN abs(below_amount - amount) <= rounding_amount AND abs(below_amount - amount) <= 0.01 * abs(amount) THEN 'rounding'
+     WHEN abs(below_amount - amount) < rounding_amount AND abs(below_amount - amount) <= 0.01 * abs(amount) THEN 'rounding'
      WHEN below_amount < amount THEN 'not_assigned'
      ELSE 'hedge' END;
 

@@ -38,7 +38,7 @@ def inspect(path: Path, name: str) -> None:
         with zipfile.ZipFile(path) as archive:
             _check_sizes(archive, path, name)
             _check_entities(archive, name)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
         raise InputError("load.workbook_broken", file=name) from error
 
 

@@ -105,6 +105,9 @@ def test_a_target_that_goes_nowhere(org, plan):
         ([33.33, 33.33, 33.33], "rounding"),
         # the same gap between amounts given to the cent is one
         ([33.330001, 33.330002, 33.329997], "not_assigned"),
+        # 5,000 are missing: less than two steps of 5,000, but more than two of 1,000
+        ([49.5, 50], "rounding"),
+        ([49.4, 50.1], "not_assigned"),
         # thirds of 100 in steps of 10: rounding by that rule, but a tenth of the target is more than rounding
         ([30, 30, 30], "not_assigned"),
     ],

@@ -30,9 +30,9 @@ def decay(snapshot: Snapshot, period: str | None = None, measure: str | None = N
     within 20 % of the target while most of the unit has one; or one child alone, named in `slip_child_id`, does not look like
     its siblings and closes the gap once moved), `missing_level` (the unit has no target while its children have; or a unit
     below has none and the gap is as large as a sibling's target; overall: nothing stands below; never for a measure in which
-    reps alone have targets), `rounding` (the gap is less than the power of ten that all children's amounts share, times their
-    number, as where each was rounded off, and at most 1 % of the target), `not_assigned` (the children have less), `hedge`
-    (they have more), null where the sums agree.
+    reps alone have targets), `rounding` (the gap is less than the number of children times the step of all their amounts, the
+    largest of 1, 5, 10, 50 ... that divides each, as where each was rounded off, and at most 1 % of the target),
+    `not_assigned` (the children have less), `hedge` (they have more), null where the sums agree.
 
     Null: `amount`, `gap_amount` and the shares where the unit has no target, shares where it is zero or a level above has
     none. A unit that `org_units` does not know, or that stands in a cycle, is a top of its own. A rep whose unit is unknown

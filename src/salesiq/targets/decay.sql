@@ -32,8 +32,8 @@ SELECT period, measure, version, parent_unit_id, top_id, NULL::VARCHAR, amount::
 
 -- targets.edges: one row per unit with something below it that carries a target, for every plan: the unit against its children.
 --   n_children       children with a target, or with one below them; n_blank: children without, reps who left not counted
---   rounding_amount  a gap that rounding off, up or down, explains stays below it: the power of ten that all children's amounts share,
---                    times n_children
+--   rounding_amount  a gap that rounding off, up or down, explains stays below it: n_children times the step of all their amounts,
+--                    the largest of 1, 5, 10, 50 ... yuan that divides each
 --   slip_factor      what the children (or slip_child_id alone) must be multiplied by to be in the unit's own unit of money; else NULL
 CREATE OR REPLACE MACRO targets.edges(as_of) AS TABLE
 WITH children AS MATERIALIZED (
@@ -50,19 +50,21 @@ WITH children AS MATERIALIZED (
     SELECT
         period, measure, version, unit_id, sum(amount)::DECIMAL(38, 2) AS children_amount, count(*) AS n_children,
         count(child_unit_id) AS n_child_units, median(amount)::DOUBLE AS median_amount, min(amount) AS smallest_amount,
-        -- trailing zeros that every amount has, counted in cents
-        min(CASE WHEN amount <> 0 THEN length(cents) - length(rtrim(cents, '0')) END) AS n_zeros
+        -- each of 1, 5, 10, 50 ... divides the next, so the smallest step of any amount is the step of all
+        min(CASE WHEN amount <> 0 THEN
+            pow(10, length(cents) - length(rtrim(cents, '0')) - 2) * CASE WHEN rtrim(cents, '0') LIKE '%5' THEN 5 ELSE 1 END
+        END) AS step
     FROM children
     GROUP BY ALL
 ), edges AS MATERIALIZED (
     SELECT
         nodes.period, nodes.measure, nodes.version, nodes.unit_id, nodes.parent_unit_id, nodes.level, nodes.name, nodes.depth, nodes.amount,
         nodes.has_units,
-        sums.* EXCLUDE (period, measure, version, unit_id, n_zeros),
+        sums.* EXCLUDE (period, measure, version, unit_id, step),
         coalesce(sizes.n_members, 0) AS n_members,
         greatest(coalesce(sizes.n_units, 0) - n_child_units, 0) AS n_blank_units,
         children_amount - nodes.amount AS gap_amount,
-        (n_children * pow(10, n_zeros - 2))::DECIMAL(38, 2) AS rounding_amount
+        (n_children * step)::DECIMAL(38, 2) AS rounding_amount
     FROM nodes
     JOIN sums USING (period, measure, version, unit_id)
     LEFT JOIN (SELECT unit_id, sum(n_members) AS n_members, sum(n_units) AS n_units FROM members GROUP BY ALL) AS sizes USING (unit_id)

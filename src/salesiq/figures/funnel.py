@@ -39,7 +39,7 @@ def dwell(frame: pl.DataFrame, lang: Language = "zh") -> go.Figure:
         [*traces, *legend],
         height=70 + 44 * max(frame.height, 1),
         showlegend=True,
-        xaxis={"range": [0, edge], "ticksuffix": text("figures.days_suffix", lang), "nticks": 6},
+        xaxis={"range": [0, edge], "ticksuffix": " " + text("figures.days_suffix", lang), "nticks": 6},
         yaxis=numbered([row["stage"] for row in rows], 16),
     )
 

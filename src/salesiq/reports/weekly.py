@@ -40,11 +40,21 @@ class WeeklyReport:
         """Return the report as one HTML page that needs no network. Made again, it is equal to the byte."""
         return html_page(self.heading, self.sections, self.definitions, self.lang)
 
+    @property
+    def has_red_flags(self) -> bool:
+        """Whether something fell that chance does not explain."""
+        return bool(self["red_flags"].facts.get("n_flags"))
+
     def write(self, path: str | Path) -> Path:
-        """Write the page and return its path."""
+        """Write the page whole or not at all, and return its path; an older page stays until the new one is complete."""
         place = Path(path)
-        # newline: the hashes of the page's own scripts are of this very text, on every system
-        place.write_text(self.to_html(), encoding="utf-8", newline="\n")
+        unfinished = place.with_name(place.name + ".part")
+        try:
+            # newline: the hashes of the page's own scripts are of this very text, on every system
+            unfinished.write_text(self.to_html(), encoding="utf-8", newline="\n")
+            unfinished.replace(place)
+        finally:
+            unfinished.unlink(missing_ok=True)
         return place
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import polars as pl
-
 from salesiq.i18n import Language, catalogue
 from salesiq.i18n import numbers as num
 
-__all__ = ["listed", "row_count", "say", "say_n", "table_name"]
+__all__ = ["clauses", "joined", "listed", "named_table", "say", "say_n", "table_name"]
 
 
 def say(name: str, lang: Language, /, **facts: object) -> str:
@@ -37,11 +35,30 @@ def listed(words: Sequence[str], lang: Language) -> str:
     return " and ".join(part for part in (", ".join(words[:-1]), words[-1] if words else "") if part)
 
 
+def joined(sentences: Sequence[str], lang: Language) -> str:
+    """Return sentences one after the other, as the language writes them.
+
+    >>> joined(["Won.", "Lost."], "en"), joined(["赢。", "输。"], "zh")
+    ('Won. Lost.', '赢。输。')
+    """
+    return ("" if lang == "zh" else " ").join(sentences)
+
+
+def clauses(parts: Sequence[str], lang: Language) -> str:
+    """Return parts of one sentence, set off from each other."""
+    return ("；" if lang == "zh" else "; ").join(parts)
+
+
+def named_table(table: str, lang: Language) -> str:
+    """Return how a canonical table is called, with its own name.
+
+    >>> named_table("deals", "zh"), named_table("deals", "en")
+    ('商机（deals）', 'deals (deals)')
+    """
+    name = table_name(table, lang)
+    return f"{name}（{table}）" if lang == "zh" else f"{name} ({table})"
+
+
 def table_name(table: str, lang: Language) -> str:
     """Return how a canonical table is called in `lang`; its own name where the catalogue does not know it."""
     return catalogue(lang, "report").get(f"table_{table}", table)
-
-
-def row_count(frame: pl.DataFrame, lang: Language) -> str:
-    """Return "12 rows"."""
-    return say_n("n_rows", frame.height, lang)

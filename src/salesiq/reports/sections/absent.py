@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from salesiq.i18n import Language
 from salesiq.reports.document import Section
-from salesiq.reports.wording import listed, say, table_name
+from salesiq.reports.wording import listed, named_table, say
 
 __all__ = ["absent", "refused"]
 
 
 def absent(key: str, missing: Sequence[str], lang: Language) -> Section:
     """Return the section that names the tables to load and what they would give."""
-    tables = listed([say("table_named", lang, name=table_name(table, lang), table=table) for table in missing], lang)
+    tables = listed([named_table(table, lang) for table in missing], lang)
     finding = say("not_available", lang, tables=tables, gives=say(f"{key}_gives", lang))
     return Section(key=key, title=say(f"{key}_title", lang), finding=finding, missing=tuple(missing))
 

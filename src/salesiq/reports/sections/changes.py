@@ -16,7 +16,7 @@ from salesiq.reports.sections.absent import absent
 from salesiq.reports.sections.red_flags import new_flags
 from salesiq.reports.trace import origin_of, where
 from salesiq.reports.week import Week
-from salesiq.reports.wording import listed, say, say_n
+from salesiq.reports.wording import joined, listed, say, say_n
 
 __all__ = ["bridge", "changed_deals", "section"]
 
@@ -197,7 +197,7 @@ def _deals(kind: str, deals: pl.DataFrame, extra: tuple[str, str] | None, lang: 
     )
     caption = say_n(f"changes_{kind}", total, lang)
     if total > frame.height:
-        caption += say("largest_shown", lang, n=frame.height)
+        caption = joined([caption, say("largest_shown", lang, n=frame.height)], lang)
     columns = [
         Column(say("col_customer_deal", lang), "customer", note="record"),
         Column(say("col_rep", lang), "rep_name"),

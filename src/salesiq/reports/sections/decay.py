@@ -17,7 +17,7 @@ from salesiq.reports.sections.plan import current_period, main_measure, measure_
 from salesiq.reports.sections.tree import in_tree_order
 from salesiq.reports.trace import origin_of, where
 from salesiq.reports.week import Week
-from salesiq.reports.wording import say
+from salesiq.reports.wording import joined, say
 
 __all__ = ["section", "slip_words"]
 
@@ -77,7 +77,7 @@ def _finding(whole: pl.DataFrame, slips: pl.DataFrame, measure: str, lang: Langu
     else:
         name = "decay_finding_lost" if row["gap_amount"] < 0 else "decay_finding_more"
     words = say(name, lang, **facts)
-    return words + (say("decay_finding_slips", lang, n=slips.height) if slips.height else "")
+    return joined([words, *([say("decay_finding_slips", lang, n=slips.height)] if slips.height else [])], lang)
 
 
 def slip_words(row: dict[str, Any], measure: str, lang: Language) -> str:

@@ -52,9 +52,9 @@ def _finding(frame: pl.DataFrame, lang: Language) -> str:
     if reached.is_empty():
         return say("dwell_nothing_reached", lang)
     longest = reached.sort("median_days", descending=True, maintain_order=True).row(0, named=True)
-    open_ended = longest["median_high_days"] is None
+    name = "dwell_finding" if longest["median_high_days"] is not None else "dwell_finding_open"
     return say(
-        "dwell_finding_open" if open_ended else "dwell_finding",
+        name if longest["median_low_days"] is not None else "dwell_finding_bare",
         lang,
         stage=longest["stage"],
         median=num.days(longest["median_days"], lang),

@@ -9,7 +9,7 @@ from salesiq.i18n import numbers as num
 from salesiq.reports.document import Column, Section, Table
 from salesiq.reports.trace import where
 from salesiq.reports.week import Week
-from salesiq.reports.wording import say, say_n, table_name
+from salesiq.reports.wording import joined, say, say_n, table_name
 
 __all__ = ["section"]
 
@@ -92,7 +92,7 @@ def _rejects(rejects: pl.DataFrame, lang: Language) -> Table:
     )
     caption = say_n("loads_rejected", rejects.height, lang)
     if rejects.height > N_REJECTS:
-        caption += say("first_shown", lang, n=N_REJECTS)
+        caption = joined([caption, say("first_shown", lang, n=N_REJECTS)], lang)
     return Table("loads-rejects", frame, columns, caption=caption, is_wide=True)
 
 

@@ -15,7 +15,7 @@ from salesiq.reports.document import Column, Picture, Section, Table
 from salesiq.reports.sections.absent import absent, refused
 from salesiq.reports.trace import lines_of, origin_of
 from salesiq.reports.week import Week
-from salesiq.reports.wording import listed, say, say_n
+from salesiq.reports.wording import clauses, listed, say, say_n
 
 if TYPE_CHECKING:
     from salesiq.forecast import Reliability
@@ -102,7 +102,7 @@ def _named(week: Week, found: pl.DataFrame) -> pl.DataFrame:
 def _reasons(codes: list[str], lang: Language) -> str:
     speaking, against = ([forecast.reason_text(code, lang) for code in codes if code.startswith(sign)] for sign in "+-")
     parts = [listed(speaking, lang)] if speaking else []
-    return say("clause", lang).join([*parts, *([say("against", lang, reasons=listed(against, lang))] if against else [])])
+    return clauses([*parts, *([say("against", lang, reasons=listed(against, lang))] if against else [])], lang)
 
 
 def _first(frame: pl.DataFrame) -> pl.DataFrame:

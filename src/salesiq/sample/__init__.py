@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from salesiq.sample.company import Company, generate
 from salesiq.sample.exports import write_exports
+from salesiq.sample.scale import write_scale
 from salesiq.sample.window import EXPORTED_AT
 
-__all__ = ["EXPORTED_AT", "Company", "generate", "write_exports"]
+__all__ = ["EXPORTED_AT", "Company", "generate", "write_exports", "write_scale"]

@@ -16,6 +16,7 @@ from salesiq.sample.window import EXPORTED_AT, Bools, Ints, Moments, Texts, gene
 from salesiq.sample.words import COMPETITORS, PRODUCT_LINES
 
 TIMELY_SECONDS = 2 * 3600
+CLEAR_DAYS = 9
 POOL = 400  # ready sentences of a kind
 _WAYS = (
     ("call", "phone"), ("message", "wecom"), ("message", "wechat"), ("visit", "onsite"),
@@ -82,7 +83,7 @@ def _written(chunk: Chunk, no_records_from: int, rng: np.random.Generator) -> _W
     keep = _kept(chunk, deal, day, inbound == 1, rep, no_records_from, rng)
     deal, day, is_inbound, rep = deal[keep], day[keep], inbound[keep] == 1, rep[keep]
     second = rng.integers(9 * 3600, 17 * 3600, len(deal))
-    is_late, is_complete, is_verifiable = _faults(chunk, rep, rng)
+    is_late, is_complete, is_verifiable = _faults(chunk, rep, day, rng)
     recorded = _entry_moments(chunk, day, second, is_late, rng)
     occurred = chunk.window.moments(day, second)
     is_backfilled = chunk.organisation.plays("backfill")[rep] & (rng.random(len(deal)) < 0.5)
@@ -106,11 +107,17 @@ def _kept(
     return ~silent & ~selective & ~forgotten
 
 
-def _faults(chunk: Chunk, rep: Ints, rng: np.random.Generator) -> tuple[Bools, Bools, Bools]:
+def _faults(chunk: Chunk, rep: Ints, day: Ints, rng: np.random.Generator) -> tuple[Bools, Bools, Bools]:
     """Good records have no fault; the others at least one: late, a field missing, a vague next step."""
     n = len(rep)
-    is_good = rng.random(n) < chunk.organisation.good_share[rep]
-    likely = np.where(chunk.organisation.plays("worst_records")[rep], 0.85, 0.5)
+    is_worst = chunk.organisation.plays("worst_records")[rep]
+    # in the last days the worst are at their worst and the others on their guard: the watch list of the export is no accident
+    good_share = chunk.organisation.good_share[rep]
+    good_share = np.where(
+        day >= chunk.window.n_days - CLEAR_DAYS, np.where(is_worst, 0.0, np.maximum(good_share, 0.85)), good_share
+    )
+    is_good = rng.random(n) < good_share
+    likely = np.where(is_worst, 0.85, 0.5)
     faults = rng.random((3, n)) < likely
     faults[rng.integers(0, 3, n), np.arange(n)] = True
     faults &= ~is_good
@@ -126,14 +133,14 @@ def _entry_moments(chunk: Chunk, day: Ints, second: Ints, is_late: Bools, rng: n
 
 
 def _friday_bursts(chunk: Chunk, day: Ints, rep: Ints, is_backfilled: Bools) -> Moments:
-    """The Friday of the week at half past five, one record after the other every few seconds."""
+    """The Friday of the week at ten past seven, later than two hours after any contact: one record after the other every few seconds."""
     weekday = (chunk.window.dates[0].astype(np.int64) + 3 + day) % 7
     friday = day + (4 - weekday) % 7
     group = rep * 100_000 + friday
     order = np.lexsort((day, group, ~is_backfilled))
     place = np.empty(len(day), dtype=np.int64)
     place[order] = np.arange(len(day)) - np.searchsorted(group[order][: is_backfilled.sum()], group[order], side="left")
-    return chunk.window.moments(friday, 17 * 3600 + 1800 + np.where(is_backfilled, place, 0) * 7)
+    return chunk.window.moments(friday, 19 * 3600 + 600 + np.where(is_backfilled, place, 0) * 7)
 
 
 def _frame(chunk: Chunk, written: _Written, rng: np.random.Generator, activity_ids: Texts) -> pl.DataFrame:

@@ -30,7 +30,7 @@ from salesiq.sample.dealbook import (
 from salesiq.sample.dealflow import WON, Process, simulate
 from salesiq.sample.oracle import MOMENTS, true_dwell, true_effects, true_probabilities
 from salesiq.sample.people import make_organisation
-from salesiq.sample.plan import AUDITED, CITIES_SUM, Plan, booked_by_rep, make_plan
+from salesiq.sample.plan import AUDITED, CITIES_SUM, Plan, booked_by_rep, bookings, make_plan
 from salesiq.sample.window import EXPORTED_AT, Window, generator
 
 DEALS_PER_REP_MONTH = 5
@@ -77,7 +77,7 @@ def generate(n_reps: int = 24, n_months: int = 18, seed: int = 7, scale: int | N
 
     >>> company = generate(n_reps=12, n_months=6, seed=1, scale=200)
     >>> company.frames["deals"].height, company.frames["org_units"].height
-    (200, 15)
+    (200, 11)
     """
     if n_reps < SMALLEST_REPS or not SMALLEST_MONTHS <= n_months <= MOST_MONTHS or (scale is not None and scale < 100):
         raise UsageError("sample.too_small", n_reps=SMALLEST_REPS, n_months=SMALLEST_MONTHS, most=MOST_MONTHS)
@@ -107,7 +107,11 @@ def _assemble(chunk: Chunk, planned: Planned) -> Company:
     window, seed, organisation, customers = chunk.window, chunk.seed, chunk.organisation, chunk.customers
     hostile = plants.hostile(customers, chunk)
     records = write_down(chunk, window.n_days - plants.NO_RECORDS_DAYS)
-    chain, plan, capability = make_chain(chunk), make_plan(chunk, window, seed), make_capability(chunk, window, seed)
+    chain, plan, capability = (
+        make_chain(chunk),
+        make_plan(organisation, bookings(chunk), window, seed),
+        make_capability(chunk, window, seed),
+    )
     downgraded = plants.downgrades(chunk, chain, window, seed)
     alerts, interventions, alert_ids = plants.alert_frames(chunk, seed)
     first_deal = np.full(len(customers.ids), NEVER)

@@ -195,8 +195,10 @@ def step(
     _open_documents(state, deals, day, work, chance[5], flow)
     if rows is None:
         _raise_alerts(state, deals, day, process, rng, flow, stage == 0)
-    state.recent[:, slot] = inbound
-    state.n_recent += inbound
+    # more contacts a deal each say less, but those that come with a move say what they always said
+    said = inbound * np.where(stage > 0, max(1, round(process.contact_factor)), 1)
+    state.recent[:, slot] = said
+    state.n_recent += said
     state.last_inbound[inbound] = day
     return _settle(state, day, stage, why, flow, rows)
 
@@ -224,7 +226,8 @@ def hazards(
     )
     fake = deals.pseudo_rate[deal] * ((day - state.last_inbound >= 12) & (stage < NEGOTIATION) & ~state.is_pseudo)
     genuine = np.array(process.advance)[stage] * np.exp(advance) * ~(state.is_pseudo & (day - state.entered < MEMORY_DAYS))
-    back = np.where(state.is_pseudo, process.pseudo_back, np.array(process.back)[stage])
+    seen_through = state.is_pseudo & (day - state.entered >= 10)
+    back = np.where(seen_through, process.pseudo_back, np.where(state.is_pseudo, 0.0, np.array(process.back)[stage]))
     return genuine, np.array(process.lost)[stage] * np.exp(lost), back, fake
 
 

@@ -81,6 +81,11 @@ def make_organisation(n_reps: int, window: Window, seed: int) -> Organisation:
     hired = _hired(rng, shuffle, n_reps, window)
     good_share = rng.uniform(0.58, 0.90, n_reps)
     good_share[shuffle[ROLES["worst_records"]]] = (0.08, 0.12, 0.16)
+    diligence = np.exp(rng.normal(0.0, 0.2, n_reps))
+    diligence[shuffle[ROLES["worst_records"]]] = 1.7  # busy people, so that every week shows how they record
+    skill = _standard(rng.normal(size=n_reps))
+    for role in ("selective", "no_records"):  # they sign, which is what makes their silence telling
+        skill[shuffle[ROLES[role]]], diligence[shuffle[ROLES[role]]] = 1.0, 1.4
     optimism = rng.normal(0.0, 0.25, n_reps)
     optimism[shuffle[ROLES["optimist"]]], optimism[shuffle[ROLES["sandbagger"]]] = 1.4, -1.4
     rep_ids = ids("R", n_reps, width)
@@ -99,9 +104,9 @@ def make_organisation(n_reps: int, window: Window, seed: int) -> Organisation:
         region_ids=region_ids,
         region_names=np.array([name for name, _ in REGIONS], dtype=object),
         hired=hired,
-        skill=rng.normal(size=n_reps),
+        skill=skill,
         good_share=good_share,
-        diligence=np.exp(rng.normal(0.0, 0.2, n_reps)),
+        diligence=diligence,
         optimism=optimism,
         has_role={role: shuffle[part] for role, part in ROLES.items()},
         manager_ids=managers[1 + len(REGIONS) :][city],
@@ -135,6 +140,11 @@ def _hired(rng: np.random.Generator, shuffle: Ints, n_reps: int, window: Window)
     new = shuffle[-max(1, n_reps // 6) :]
     hired[new] = window.working_on_or_after(np.linspace(20, window.n_days * 0.75, len(new)).astype(np.int64))
     return hired
+
+
+def _standard(values: Floats) -> Floats:
+    """Mean 0, spread 1: a company of average people, whatever the seed."""
+    return np.asarray((values - values.mean()) / values.std())
 
 
 def _unit_frame(cities: list[str], city_region: Ints, city_ids: Texts, region_ids: Texts, window: Window) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,19 +69,23 @@ class _Tree:
     reps: Ints
 
 
-def make_plan(chunk: Chunk, window: Window, seed: int) -> Plan:
-    """Return the targets of all quarters and months of the window."""
-    organisation, plan, rng = chunk.organisation, Plan(), generator(seed, "plan")
-    quarters = np.unique(window.dates[: window.n_days].astype("M8[M]").astype(np.int64) // 3)
-    for quarter in quarters:
+def make_plan(organisation: Organisation, booked_by_quarter: Mapping[int, Floats], window: Window, seed: int) -> Plan:
+    """Return the targets of all quarters and months of the window, given each rep's true bookings by quarter."""
+    plan, rng = Plan(), generator(seed, "plan")
+    for quarter, booked in booked_by_quarter.items():
         name = f"{1970 + quarter // 4}-Q{quarter % 4 + 1}"
-        booked = booked_by_rep(chunk, int(quarter))
-        first_day = window.day(str(np.datetime64(int(quarter) * 3, "M")) + "-01")
+        first_day = window.day(str(np.datetime64(quarter * 3, "M")) + "-01")
         is_here = organisation.hired <= max(first_day, 0)
         set_at = np.datetime64(window.start, "us") + np.timedelta64(first_day - 9, "D") + np.timedelta64(10, "h")
         tree = _audited(plan, organisation, booked, is_here) if name == AUDITED else _usual(organisation, booked, is_here, rng)
         _write_tree(plan, organisation, name, tree, set_at, is_here, rng)
     return plan
+
+
+def bookings(chunk: Chunk) -> dict[int, Floats]:
+    """Return each rep's bookings in yuan by quarter (counted from 1970)."""
+    months = chunk.window.dates[: chunk.window.n_days].astype("M8[M]").astype(np.int64)
+    return {int(quarter): booked_by_rep(chunk, int(quarter)) for quarter in np.unique(months // 3)}
 
 
 def booked_by_rep(chunk: Chunk, quarter: int) -> Floats:
@@ -157,9 +162,10 @@ def _city_to_reps(amount: int, weight: Floats, kind: str) -> Ints:
         return _share_out(round(amount * 1.06), weight)
     if kind == "not_assigned":
         return _share_out(round(amount * 0.88), weight)
-    exact = _share_out(amount, weight)
     if kind == "rounding":
-        return exact // 100_000 * 100_000
+        coarse = 50_000 if amount >= 20_000_000 else 10_000
+        return _share_out(amount, weight, step=1) // coarse * coarse
+    exact = _share_out(amount, weight)
     if kind == "unit_slip":
         return exact // 10 // 10_000 * 10_000
     return exact

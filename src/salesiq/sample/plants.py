@@ -19,7 +19,7 @@ from salesiq.sample.window import EXPORTED_AT, Window, generator
 from salesiq.sample.words import INTERVENTIONS, REACTIONS
 
 HOSTILE_NAMES = ("<script>alert(1)</script>", "=cmd|' /C calc'!A0")
-N_SILENT, SILENT_DAYS, SHIFT_DAYS, NO_RECORDS_DAYS = 6, 23, 58, 90
+N_SILENT, SILENT_DAYS, SHIFT_DAYS, NO_RECORDS_DAYS = 9, 23, 58, 90
 N_DOWNGRADED = 5
 LAST_WEEK = (dt.date(2026, 6, 22), dt.date(2026, 6, 29))  # the last full week, half-open
 

@@ -1,0 +1,79 @@
+"""Calibration: hazards bent so that what was said came true as often as it was said, on newer data than the model saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from salesiq.forecast.intervals import LOST, OPEN, WON, Steps
+
+Floats = NDArray[np.float64]
+
+#: how far the map may wander from leaving all as it is, as standard deviations of a normal prior
+OFFSET_SPREAD, SLOPE_SPREAD = 0.5, 0.2
+_TINY = 1e-7
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt's map for each ending: log odds against staying open become offset + slope x log odds."""
+
+    won_offset: float = 0.0
+    won_slope: float = 1.0
+    lost_offset: float = 0.0
+    lost_slope: float = 1.0
+
+    @classmethod
+    def fit(cls, hazards: Floats, seen: Steps) -> Calibration:
+        """Fit to steps that the model did not learn from; a prior holds the map near identity where they are few."""
+        if len(seen.row) == 0:
+            return cls()
+        chances = hazards[seen.row, seen.interval]
+        return cls(*_platt(chances, seen, WON), *_platt(chances, seen, LOST))
+
+    def apply(self, hazards: Floats) -> Floats:
+        """Return the calibrated hazards; the order in days stays monotone."""
+        odds = _log_odds(hazards)
+        bent = np.stack(
+            [self.won_offset + self.won_slope * odds[..., 0], self.lost_offset + self.lost_slope * odds[..., 1]], axis=-1
+        )
+        raised = np.exp(bent)
+        return np.asarray(raised / (1 + raised.sum(axis=-1, keepdims=True)))
+
+
+def fit_line(score: Floats, happened: Floats, *, spreads: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Return offset and slope of a logistic line through `happened` (0 or 1) over `score`, by Newton's method.
+
+    With `spreads` a normal prior holds them near 0 and 1. Without, a line that does not converge (all happened, none
+    happened, or perfectly told apart) ends where the last step led.
+
+    >>> offset, slope = fit_line(np.array([-1.0, -1, -1, 1, 1, 1]), np.array([0.0, 0, 1, 0, 1, 1]))
+    >>> round(offset, 3), round(slope, 3)
+    (0.0, 0.693)
+    """
+    columns = np.stack([np.ones_like(score), score], axis=1)
+    precision = np.diag([1 / spread**2 for spread in spreads]) if spreads else np.eye(2) * 1e-9
+    centre = line = np.array([0.0, 1.0])
+    for _ in range(50):
+        said = 1 / (1 + np.exp(-np.clip(columns @ line, -30, 30)))
+        gradient = columns.T @ (happened - said) - precision @ (line - centre)
+        curvature = (columns * (said * (1 - said))[:, None]).T @ columns + precision
+        step = np.linalg.solve(curvature, gradient)
+        line = line + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(line[0]), float(line[1])
+
+
+def _platt(chances: Floats, seen: Steps, ending: int) -> tuple[float, float]:
+    # each ending against staying open: steps that ended the other way say nothing of it
+    kept = (seen.ending == ending) | (seen.ending == OPEN)
+    odds = _log_odds(chances)[kept, 0 if ending == WON else 1]
+    return fit_line(odds, (seen.ending[kept] == ending).astype(float), spreads=(OFFSET_SPREAD, SLOPE_SPREAD))
+
+
+def _log_odds(hazards: Floats) -> Floats:
+    stays = np.maximum(1 - hazards.sum(axis=-1, keepdims=True), _TINY)
+    return np.asarray(np.log(np.maximum(hazards, _TINY)) - np.log(stays))

@@ -1,0 +1,302 @@
+"""Hazards: three ways to learn how likely a deal is won or lost in each interval, from crude to flexible."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from salesiq.forecast.design import Design
+from salesiq.forecast.intervals import DISTANCE, LOST, N_INTERVALS, WON, Steps, calendar
+
+if TYPE_CHECKING:
+    import lightgbm
+
+Floats = NDArray[np.float64]
+
+#: what a clock knows of a deal, and what anybody knows who sees its stage too
+TIME = frozenset({"stage_days", "age"})
+STAGE_AND_TIME = TIME | {"stage"}
+#: a cell of the base rate counts as many steps of its parent's rate beside its own
+PRIOR_STEPS = 20.0
+#: the base rate's log odds come as columns this much longer than others, so that the ridge hardly holds their weights
+LOOSE = 5.0
+_BANDS = (7.0, 14.0, 30.0, 60.0, 90.0, 120.0, 180.0)
+_TREES: dict[str, Any] = {
+    "objective": "multiclass",
+    "num_class": 3,
+    "num_leaves": 8,
+    "learning_rate": 0.08,
+    "min_data_in_leaf": 60,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.7,
+    "max_bin": 63,
+    "seed": 7,
+    "deterministic": True,
+    "force_col_wise": True,
+    "verbosity": -1,
+}
+_N_TREES = 80
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the models read of each row: the design's numbers, the calendar ahead, and the cell of the base rate."""
+
+    matrix: Floats
+    calendar: Floats
+    cells: list[tuple[str, int]]
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, design: Design) -> Inputs:
+        """Make the inputs of frames with the columns of `forecast.features`."""
+        stay = rows["stage_days"].fill_null(rows["age_days"]).fill_null(0.0).to_numpy()
+        bands = np.searchsorted(_BANDS, stay, side="right")
+        stages = rows["stage"].fill_null("").to_list()
+        cells = list(zip(stages, bands.tolist(), strict=True))
+        return cls(design.matrix(rows), calendar(rows["days_to_quarter_end"].cast(pl.Float64).to_numpy()), cells)
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    def knowing(self, design: Design, reasons: frozenset[str]) -> Inputs:
+        """Return the same rows with everything put at the mean that is not among `reasons`."""
+        kept = np.array([reason in reasons for reason in design.reasons], dtype=float)
+        cells = self.cells if "stage" in reasons else [("", band) for _, band in self.cells]
+        return replace(self, matrix=self.matrix * kept, cells=cells)
+
+
+class Hazard(Protocol):
+    """A learned model of the hazards."""
+
+    kind: ClassVar[str]
+
+    def hazards(self, inputs: Inputs) -> Floats:
+        """Return rows x intervals x [won, lost]."""
+
+    def contributions(self, inputs: Inputs, n_intervals: int) -> Floats:
+        """Return what each column of the design, and last the base rate, adds to the log odds of won against open."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can keep."""
+
+
+@dataclass(frozen=True)
+class BaseRate:
+    """How often deals of the same stage, equally long in it, were won or lost in each interval; nothing else of the deal."""
+
+    kind: ClassVar[str] = "base_rate"
+    overall: Floats
+    stages: dict[str, Floats]
+    cells: dict[tuple[str, int], Floats]
+
+    @classmethod
+    def fit(cls, inputs: Inputs, seen: Steps) -> BaseRate:
+        """Count the steps; a small cell leans on its stage, a small stage on all."""
+        overall = _rates(np.zeros((N_INTERVALS, 2)), seen, np.ones(len(seen.row), dtype=bool), prior=0.0)
+        known = {cell: place for place, cell in enumerate(sorted(set(inputs.cells)))}
+        places = np.array([known[cell] for cell in inputs.cells], dtype=np.int64)[seen.row]
+        stages: dict[str, Floats] = {}
+        cells: dict[tuple[str, int], Floats] = {}
+        for stage, group in itertools.groupby(known, key=lambda cell: cell[0]):
+            members = list(group)
+            stages[stage] = _rates(overall, seen, np.isin(places, [known[cell] for cell in members]))
+            cells |= {cell: _rates(stages[stage], seen, places == known[cell]) for cell in members}
+        return cls(overall, stages, cells)
+
+    def hazards(self, inputs: Inputs) -> Floats:
+        """Return rows x intervals x [won, lost]."""
+        found = [self.cells.get(cell, self.stages.get(cell[0], self.overall)) for cell in inputs.cells]
+        return np.array(found).reshape(-1, N_INTERVALS, 2)
+
+    def odds(self, inputs: Inputs) -> Floats:
+        """Return the log odds of won and of lost against staying open: rows x intervals x 2."""
+        return _log_odds(self.hazards(inputs))
+
+    def contributions(self, inputs: Inputs, n_intervals: int) -> Floats:
+        """Return rows x (columns + 1): zeros, and how far the odds of the deal's stage and time are above everybody's."""
+        usual = _log_odds(self.overall)
+        above = (self.odds(inputs) - usual)[:, :n_intervals, 0].mean(axis=1)
+        return np.hstack([np.zeros_like(inputs.matrix), above[:, None]])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can keep."""
+        return {
+            "kind": self.kind,
+            "overall": self.overall.tolist(),
+            "stages": {stage: rates.tolist() for stage, rates in self.stages.items()},
+            "cells": [[stage, band, rates.tolist()] for (stage, band), rates in self.cells.items()],
+        }
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Multinomial logistic regression on top of the base rate; the ridge holds it there where the deals say no more.
+
+    Every column has a weight, and a weight that fades with the distance.
+    """
+
+    kind: ClassVar[str] = "logistic"
+    base: BaseRate
+    weights: Floats
+    offsets: Floats
+
+    @classmethod
+    def fit(cls, inputs: Inputs, seen: Steps, strength: float) -> Logistic:
+        """Fit to the steps; `strength` is the inverse of the ridge."""
+        from sklearn.linear_model import LogisticRegression  # two seconds to import
+
+        base = BaseRate.fit(inputs, seen)
+        model = LogisticRegression(C=strength, max_iter=400, tol=1e-3)
+        columns = _linear(inputs, base.odds(inputs), seen.row, seen.interval)
+        model.fit(columns, seen.ending, sample_weight=_even(seen.weight))
+        return cls(base, *_all_endings(model.classes_, model.coef_, model.intercept_))
+
+    def hazards(self, inputs: Inputs) -> Floats:
+        """Return rows x intervals x [won, lost]."""
+        row, interval = _every_step(len(inputs))
+        scores = _linear(inputs, self.base.odds(inputs), row, interval) @ self.weights.T + self.offsets
+        return _softmax(scores)[:, [WON, LOST]].reshape(-1, N_INTERVALS, 2)
+
+    def contributions(self, inputs: Inputs, n_intervals: int) -> Floats:
+        """Return rows x (columns + 1): the weights of won less those of open, times the distance from the mean deal."""
+        width = inputs.matrix.shape[1]
+        towards_won = self.weights[WON] - self.weights[0]
+        slope = towards_won[:width] + towards_won[width : 2 * width] * DISTANCE[:n_intervals].mean()
+        from_base = self.base.contributions(inputs, n_intervals)[:, -1:] * (LOOSE * towards_won[-2])
+        return np.hstack([inputs.matrix * slope, from_base])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can keep: it writes floats so that they read back to the bit."""
+        learned = {"weights": self.weights.tolist(), "offsets": self.offsets.tolist()}
+        return {"kind": self.kind, "base": self.base.to_dict(), **learned}
+
+
+@dataclass(frozen=True)
+class Trees:
+    """LightGBM with few leaves on top of the base rate, the same to the bit on one thread and on two."""
+
+    kind: ClassVar[str] = "trees"
+    base: BaseRate
+    booster: lightgbm.Booster
+
+    @classmethod
+    def fit(cls, inputs: Inputs, seen: Steps) -> Trees:
+        """Fit to the steps."""
+        import lightgbm  # two seconds to import
+
+        base = BaseRate.fit(inputs, seen)
+        data = lightgbm.Dataset(
+            _branches(inputs, seen.row, seen.interval),
+            seen.ending,
+            weight=_even(seen.weight),
+            init_score=_scores(base.odds(inputs), seen.row, seen.interval),
+        )
+        settings = _TREES | {"num_threads": _n_threads(len(seen.row))}
+        return cls(base, lightgbm.train(settings, data, num_boost_round=_N_TREES))
+
+    def hazards(self, inputs: Inputs) -> Floats:
+        """Return rows x intervals x [won, lost]."""
+        if len(inputs) == 0:
+            return np.zeros((0, N_INTERVALS, 2))
+        row, interval = _every_step(len(inputs))
+        branches = _branches(inputs, row, interval)
+        found = np.asarray(self.booster.predict(branches, raw_score=True, num_threads=_n_threads(len(branches))))
+        return _softmax(found + _scores(self.base.odds(inputs), row, interval))[:, [WON, LOST]].reshape(-1, N_INTERVALS, 2)
+
+    def contributions(self, inputs: Inputs, n_intervals: int) -> Floats:
+        """Return rows x (columns + 1): exact Shapley values of the trees, those of won less those of open."""
+        row = np.repeat(np.arange(len(inputs)), n_intervals)
+        interval = np.tile(np.arange(n_intervals), len(inputs))
+        branches = _branches(inputs, row, interval)
+        found = np.asarray(self.booster.predict(branches, pred_contrib=True, num_threads=_n_threads(len(branches))))
+        shares = found.reshape(len(inputs), n_intervals, 3, branches.shape[1] + 1)
+        towards_won = (shares[:, :, WON] - shares[:, :, 0]).mean(axis=1)
+        from_base = self.base.contributions(inputs, n_intervals)[:, -1:]
+        return np.hstack([towards_won[:, : inputs.matrix.shape[1]], from_base])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can keep: LightGBM's own text."""
+        return {"kind": self.kind, "base": self.base.to_dict(), "text": self.booster.model_to_string()}
+
+
+def hazard_from_dict(kept: Mapping[str, Any]) -> Hazard:
+    """Return the model that `to_dict` told."""
+    if kept["kind"] == BaseRate.kind:
+        return base_from_dict(kept)
+    base = base_from_dict(kept["base"])
+    if kept["kind"] == Logistic.kind:
+        return Logistic(base, np.array(kept["weights"]), np.array(kept["offsets"]))
+    import lightgbm  # two seconds to import
+
+    return Trees(base, lightgbm.Booster(model_str=kept["text"]))
+
+
+def base_from_dict(kept: Mapping[str, Any]) -> BaseRate:
+    """Return the base rate that `to_dict` told."""
+    stages = {stage: np.array(rates) for stage, rates in kept["stages"].items()}
+    cells = {(stage, band): np.array(rates) for stage, band, rates in kept["cells"]}
+    return BaseRate(np.array(kept["overall"]), stages, cells)
+
+
+def _rates(parent: Floats, seen: Steps, chosen: NDArray[np.bool_], prior: float = PRIOR_STEPS) -> Floats:
+    interval, ending, weight = seen.interval[chosen], seen.ending[chosen], _even(seen.weight)[chosen]
+    n = np.bincount(interval, weight, N_INTERVALS)
+    ended = np.stack([np.bincount(interval, weight * (ending == how), N_INTERVALS) for how in (WON, LOST)], axis=1)
+    return np.asarray((ended + prior * parent) / np.maximum(n + prior, 1e-9)[:, None])
+
+
+def _n_threads(n_rows: int) -> int:
+    # the model is the same on any number; on a short table, threads that wait for each other cost more than they bring
+    return 2 if n_rows > 200_000 else 1
+
+
+def _log_odds(hazards: Floats) -> Floats:
+    # bounded, so that an ending which was never seen in a cell does not count as impossible
+    bounded = np.clip(hazards, 1e-4, 0.98)
+    return np.asarray(np.log(bounded) - np.log(np.maximum(1 - bounded.sum(axis=-1, keepdims=True), 1e-2)))
+
+
+def _even(weight: Floats) -> Floats:
+    # weights that sum to the number of rows, so that ridge and leaf sizes keep their meaning
+    return np.asarray(weight / weight.mean()) if weight.size else weight
+
+
+def _every_step(n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.repeat(np.arange(n_rows), N_INTERVALS), np.tile(np.arange(N_INTERVALS), n_rows)
+
+
+def _linear(inputs: Inputs, odds: Floats, row: NDArray[np.int64], interval: NDArray[np.int64]) -> Floats:
+    matrix = inputs.matrix[row]
+    faded = matrix * DISTANCE[interval][:, None]
+    return np.hstack(
+        [matrix, faded, np.eye(N_INTERVALS)[interval], inputs.calendar[row, interval], LOOSE * odds[row, interval]]
+    )
+
+
+def _scores(odds: Floats, row: NDArray[np.int64], interval: NDArray[np.int64]) -> Floats:
+    # staying open is the ending that the odds compare with
+    return np.hstack([np.zeros((len(row), 1)), odds[row, interval]])
+
+
+def _branches(inputs: Inputs, row: NDArray[np.int64], interval: NDArray[np.int64]) -> Floats:
+    return np.hstack([inputs.matrix[row], DISTANCE[interval][:, None], inputs.calendar[row, interval]])
+
+
+def _all_endings(classes: NDArray[np.int64], weights: Floats, offsets: Floats) -> tuple[Floats, Floats]:
+    # an ending that never happened gets no chance; two endings share one row of weights in scikit-learn
+    if len(classes) == 2:
+        weights, offsets = np.vstack([np.zeros_like(weights), weights]), np.concatenate([[0.0], offsets])
+    full, start = np.zeros((3, weights.shape[1])), np.full(3, -30.0)
+    full[classes], start[classes] = weights, offsets
+    return full, start
+
+
+def _softmax(scores: Floats) -> Floats:
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

@@ -1,0 +1,141 @@
+"""WinModel: the probability that an open deal is won within so many days, and whether it can be trusted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from salesiq.book import Book, Snapshot
+from salesiq.errors import ModelError, UsageError
+from salesiq.forecast.calibration import Calibration
+from salesiq.forecast.design import Design
+from salesiq.forecast.features import features
+from salesiq.forecast.fitting import Fitted, fit_all
+from salesiq.forecast.hazards import Inputs, base_from_dict, hazard_from_dict
+from salesiq.forecast.intervals import EDGES, won_within
+from salesiq.forecast.leaks import declared, leaks
+from salesiq.forecast.reliability import Reliability
+from salesiq.forecast.training import choose_moments, landmarks, snapshot_of
+
+FORMAT = 1
+PREDICTIONS = {"deal_id": pl.String, "win_probability": pl.Float64, "is_base_rate": pl.Boolean}
+
+
+@dataclass
+class WinModel:
+    """Probability of being won by a date, for every open deal, from a discrete-time hazard with two endings.
+
+    `horizon_days` is the horizon at which reliability is judged; `predict` answers any. `half_life_days`: a training row counts
+    half as much for each that lies between it and `until`. `max_deals`: a larger book is sampled by a hash of the deal's id.
+    The same book gives the same model to the bit. The maths: docs/forecast.md.
+
+    >>> model = WinModel().fit(Book.from_frames())
+    >>> model.reliability().verdict, model.reliability().reason
+    ('no_signal', 'too_little')
+    """
+
+    horizon_days: float = 30.0
+    half_life_days: float = 365.0
+    max_deals: int = 20_000
+
+    def __post_init__(self) -> None:
+        self.until: dt.datetime | None = None
+        self._fitted: Fitted | None = None
+
+    def fit(self, book: Book | Snapshot, until: dt.date | dt.datetime | str | None = None) -> Self:
+        """Learn from what was known at `until` and nothing later, judge the result out of time, and return the model.
+
+        `until` is by default the newest export of a book and the moment of a snapshot. Needs `deals` and their closing
+        dates; `stage_events`, `activities` and `documents` give it something to learn from. Open deals are censored, not lost.
+        Columns known only later are left out and named in `reliability().leaks`. Never raises for too little data: the
+        verdict is then no_signal. Raises UsageError for what is no book, and for an `until` in the future.
+        """
+        known = snapshot_of(book, until)
+        leaking = sorted({*declared(book), *leaks(known)["column"].to_list()})
+        rows = landmarks(known, choose_moments(known, self.horizon_days), self._one_in(known))
+        self.until = known.as_of
+        self._fitted = fit_all(
+            rows, known.as_of, horizon_days=self.horizon_days, half_life_days=self.half_life_days, leaks=tuple(leaking)
+        )
+        return self
+
+    def predict(self, snapshot: Snapshot, days: float = 30) -> pl.DataFrame:
+        """Return `deal_id`, `win_probability` within `days` from the snapshot's moment, `is_base_rate`; open deals only.
+
+        `days` > 0 may be infinite; the probability never falls as `days` grow. Without signal it is the base rate by stage
+        and time in it, and `is_base_rate` is true. Ordered by deal_id. Raises UsageError before `fit` and for `days` that
+        are no number above 0.
+        """
+        return self._predicted(features(snapshot), days)
+
+    def reliability(self) -> Reliability:
+        """Return the verdict with its numbers: see `Reliability`. Raises UsageError before `fit`."""
+        return self._ready().reliability
+
+    def contributions(self, rows: pl.DataFrame, days: float) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Return names of reasons, and for rows of `forecast.features` what each adds to the log odds of winning soon."""
+        fitted = self._ready()
+        n_intervals = max(1, int(np.searchsorted(EDGES[1:], days, side="left")) + 1)
+        single = fitted.hazard.contributions(Inputs.of(rows, fitted.design), min(n_intervals, len(EDGES) - 1))
+        reasons = (*fitted.design.reasons, "stage")  # the base rate speaks for the stage
+        names = tuple(dict.fromkeys(reasons))
+        return names, single @ np.array([[reason == name for name in names] for reason in reasons], dtype=float)
+
+    def to_json(self) -> str:
+        """Return the fitted model as text: numbers and LightGBM's own text, nothing that runs."""
+        fitted = self._ready()
+        settings = {"horizon_days": self.horizon_days, "half_life_days": self.half_life_days, "max_deals": self.max_deals}
+        until = self.until.isoformat() if self.until else None
+        return json.dumps({"format": FORMAT, "settings": settings, "until": until, **fitted.to_dict()}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, kept: str) -> WinModel:
+        """Return the model that `to_json` told, with the same predictions to the bit.
+
+        Raises ModelError where the text is cut, or of another version.
+        """
+        try:
+            told: dict[str, Any] = json.loads(kept)
+            if told["format"] != FORMAT:
+                raise ModelError("forecast.other_format", found=told["format"], expected=FORMAT)
+            model = cls(**told["settings"])
+            model.until = dt.datetime.fromisoformat(told["until"])
+            model._fitted = _fitted_from(told)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError("forecast.damaged", problem=str(error)) from error
+        return model
+
+    def _predicted(self, rows: pl.DataFrame, days: float) -> pl.DataFrame:
+        fitted = self._ready()
+        if not days > 0:
+            raise UsageError("forecast.bad_days", days=days)
+        is_base = fitted.reliability.verdict == "no_signal"
+        inputs = Inputs.of(rows, fitted.design)
+        hazards = fitted.base.hazards(inputs) if is_base else fitted.calibration.apply(fitted.hazard.hazards(inputs))
+        found = {"deal_id": rows["deal_id"], "win_probability": won_within(hazards, days), "is_base_rate": is_base}
+        return pl.DataFrame(found, schema=PREDICTIONS) if rows.height else pl.DataFrame(schema=PREDICTIONS)
+
+    def _ready(self) -> Fitted:
+        if self._fitted is None:
+            raise UsageError("forecast.not_fitted")
+        return self._fitted
+
+    def _one_in(self, known: Snapshot) -> int:
+        n_deals = known.sql("SELECT count(*) AS n FROM base.deals(as_of := $as_of)").item()
+        return max(1, -(-int(n_deals) // self.max_deals))
+
+
+def _fitted_from(told: dict[str, Any]) -> Fitted:
+    return Fitted(
+        Design.from_dict(told["design"]),
+        base_from_dict(told["base"]),
+        hazard_from_dict(told["hazard"]),
+        Calibration(**told["calibration"]),
+        Reliability.from_dict(told["reliability"]),
+    )

@@ -95,7 +95,7 @@ def test_a_target_far_too_small_does_not_squeeze_the_others():
     wild = attained(name="乙", attainment_share=25.0, projected_amount=Decimal(3000), projected_high_amount=Decimal(9000))
     figure = draw.attainment(pl.DataFrame([attained(), wild]), "zh")
     assert figure.layout.xaxis.range[1] < 2.1
-    assert "triangle-right" in [trace.marker.symbol for trace in figure.data]
+    assert "triangle-right" in [trace.marker.symbol for trace in figure.data if trace.type == "scatter"]
 
 
 def test_red_flags_that_cannot_be_judged_are_not_drawn():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 from decimal import Decimal
 
 import pytest
@@ -22,7 +24,7 @@ def test_ticks_of_money_lie_in_the_axis_at_equal_steps(low: float, span: float):
     values = amount_ticks(low, low + span, "zh")["tickvals"]
     slack = 1e-6 * max(abs(low), span)
     assert all(low - slack <= value <= low + span + slack for value in values)
-    steps = {round(b - a, 4) for a, b in zip(values, values[1:], strict=False)}
+    steps = {round(b - a, 4) for a, b in itertools.pairwise(values)}
     assert len(steps) <= 1 or max(steps) - min(steps) < slack + 1e-3
     assert 1 <= len(values) <= 6
 
@@ -34,7 +36,7 @@ def test_ticks_of_money_lie_in_the_axis_at_equal_steps(low: float, span: float):
         (275e6, 322e6, "en", ["280M", "300M", "320M"]),
         (0, 90_000, "zh", ["0", "2.5万", "5万", "7.5万"]),
         (-2e6, 2e6, "en", ["−2M", "−1M", "0", "1M", "2M"]),
-        (0, 10_500_000, "en", ["0", "2.5M", "5M", "7.5M", "10M"]),
+        (0, 10_500_000, "en", ["0", "5M", "10M"]),
     ],
 )
 def test_ticks_of_money_are_round_numbers_in_the_language(low: float, high: float, lang: str, expected: list[str]):
@@ -43,8 +45,6 @@ def test_ticks_of_money_are_round_numbers_in_the_language(low: float, high: floa
 
 @given(st.text())
 def test_safe_text_holds_no_markup_and_says_the_same(words: str):
-    import html
-
     assert "<" not in safe(words)
     assert html.unescape(safe(words)) == html.unescape(html.unescape(html.escape(words, quote=False)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -30,11 +31,12 @@ def bridge(steps: Sequence[Step], lang: Language) -> go.Figure:
     low, high = min(min(span) for span in spans), max(max(span) for span in spans)
     pad = max(high - low, abs(high) * 0.02, 1.0) * 0.08
     return figure(
-        [_changes(steps, spans), _states(steps, spans), *_words(steps, spans, (low + high) / 2)],
+        [_changes(steps, spans), _states(steps, spans)],
         height=44 + 32 * len(steps),
-        xaxis={"range": [low - pad, high + pad], **amount_ticks(low - pad, high + pad, lang)},
+        xaxis={"range": [low - pad, high + pad], **amount_ticks(low - pad, high + pad, lang, n=3)},
         yaxis=numbered([step.name for step in steps], 18),
-        margin={"l": 4, "r": 16, "t": 6, "b": 28},
+        annotations=_words(steps),
+        margin={"l": 4, "r": _width(steps) + 2, "t": 6, "b": 28},
     )
 
 
@@ -78,22 +80,24 @@ def _states(steps: Sequence[Step], spans: Sequence[tuple[float, float]]) -> go.S
     )
 
 
-def _words(steps: Sequence[Step], spans: Sequence[tuple[float, float]], middle: float) -> list[go.Scatter]:
-    """Return each step's words, on the side of its mark where the figure has more room: also a narrow one cuts nothing off."""
-    texts = []
-    for row, (step, span) in enumerate(zip(steps, spans, strict=True)):
-        is_left = sum(span) / 2 > middle
-        gap = "\u2002" if step.is_state else ""
-        texts.append(
-            go.Scatter(
-                x=[min(span) if is_left else max(span)],
-                y=[row],
-                mode="text",
-                text=[safe(step.words) + gap + " " if is_left else " " + gap + safe(step.words)],
-                textposition="middle left" if is_left else "middle right",
-                textfont={"size": 12, "color": ACT if step.is_act else INK},
-                hoverinfo="skip",
-                cliponaxis=False,
-            )
-        )
-    return texts
+def _words(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Return each step's words in one column right of the figure, where no bar and no narrow screen gets in their way."""
+    return [
+        {
+            "x": 1,
+            "xref": "paper",
+            "xanchor": "right",
+            "xshift": _width(steps),
+            "y": row,
+            "yanchor": "middle",
+            "text": safe(step.words),
+            "showarrow": False,
+            "font": {"size": 13 if step.is_state else 12, "color": ACT if step.is_act else INK},
+        }
+        for row, step in enumerate(steps)
+    ]
+
+
+def _width(steps: Sequence[Step]) -> int:
+    """Return the pixels that the longest words take: a Chinese character is about as wide as two Latin ones."""
+    return 14 + max(sum(13 if ord(letter) > 0x2E80 else 7 for letter in step.words) for step in steps)

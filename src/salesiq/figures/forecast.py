@@ -28,7 +28,13 @@ def reliability(bins: pl.DataFrame, lang: Language = "zh") -> go.Figure:
         [line([0, edge], [0, edge], GREY, 1), *marks],
         height=240,
         xaxis={**percent},
-        yaxis={**percent, "showgrid": True, "gridcolor": "#eceef1", "tickfont": {"size": 12, "color": GREY}},
+        yaxis={
+            **percent,
+            "ticktext": ["", *percent["ticktext"][1:]],
+            "showgrid": True,
+            "gridcolor": "#eceef1",
+            "tickfont": {"size": 12, "color": GREY},
+        },
         margin={"l": 4, "r": 16, "t": 12, "b": 28},
     )
 

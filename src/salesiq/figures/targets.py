@@ -118,15 +118,22 @@ def attainment(frame: pl.DataFrame, lang: Language = "zh") -> go.Figure:
         legend_mark(text("figures.time_gone", lang), symbol="line-ns", size=10, line={"color": INK, "width": 2}),
     ]
     is_over = all(row["elapsed_share"] == 1 for row in rows)
-    ticks = [k / 4 for k in range(int(edge * 4) + 1)]
+    ticks = _round_shares(edge)
     return figure(
         [line([1, 1], [-0.5, len(rows) - 0.5], INK, 1), *marks, *([] if is_over else legend)],
-        height=66 + 22 * max(len(rows), 1),
+        height=(40 if is_over else 66) + 22 * max(len(rows), 1),
+        margin={"l": 4, "r": 16, "t": 6 if is_over else 30, "b": 28},
         showlegend=not is_over,
         barmode="overlay",
         xaxis={"range": [0, edge * 1.03], "tickvals": ticks, "ticktext": [num.share(tick, lang) for tick in ticks]},
         yaxis=numbered([row["name"] or row["rep_id"] or row["unit_id"] for row in rows], 16),
     )
+
+
+def _round_shares(edge: float) -> list[float]:
+    """Return a few round shares from 0 to `edge`, so few that they stand apart on a narrow screen."""
+    step = 0.25 if edge < 1.3 else 0.5 if edge < 2.3 else 1.0
+    return [step * k for k in range(int(edge / step) + 1)]
 
 
 def _share(row: dict[str, Any], name: str) -> float | None:
@@ -194,11 +201,11 @@ def red_flags(frame: pl.DataFrame, lang: Language = "zh") -> go.Figure:
     )
     marks = [mark for n, row in enumerate(rows) for mark in _flag(n, row, edge, lang)]
     names = [f"{row['unit_name'] or text('figures.company', lang)}  {text('targets.' + row['measure'], lang)}" for row in rows]
-    ticks = [k / 2 for k in range(int(edge * 2) + 1)]
+    ticks = _round_shares(edge)
     return figure(
         [line([1, 1], [-0.5, len(rows) - 0.5], INK, 1), *marks],
         height=40 + 24 * max(len(rows), 1),
-        xaxis={"range": [0, edge * 1.04], "tickvals": ticks, "ticktext": [num.share(tick, lang) for tick in ticks]},
+        xaxis={"range": [-0.03 * edge, edge * 1.04], "tickvals": ticks, "ticktext": [num.share(tick, lang) for tick in ticks]},
         yaxis=numbered(names, 26),
         margin={"l": 4, "r": 16, "t": 6, "b": 28},
     )

@@ -52,7 +52,8 @@ class Table:
     """Rows of one frame, and how to show them.
 
     `source` names a column that says where the row comes from (record, file, line). `fold` is the summary line of a table
-    that is folded away until the reader opens it. A table is `is_wide` where its rows become blocks on a narrow screen.
+    that is folded away until the reader opens it; on paper it stays folded unless `is_printed`. A table is `is_wide` where
+    its rows become blocks on a narrow screen.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Table:
     caption: str = ""
     source: str | None = None
     fold: str | None = None
+    is_printed: bool = False
     is_wide: bool = False
 
     def to_dict(self) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _records(week: Week, person: dict[str, Any]) -> Table:
         fold = say_n("watch_records_all", n_all, lang, name=_name(person))
     else:
         fold = say("watch_records", lang, n=num.count(n_all, lang), name=_name(person), shown=len(ids))
-    return Table(f"watch-{person['rank']}", frame, columns, fold=fold, source="source", is_wide=True)
+    return Table(f"watch-{person['rank']}", frame, columns, fold=fold, is_printed=True, source="source", is_wide=True)
 
 
 def _open_deals(week: Week, person: dict[str, Any]) -> Table:
@@ -128,4 +128,4 @@ def _open_deals(week: Week, person: dict[str, Any]) -> Table:
         Column(say("col_amount", lang), "amount", lambda value: num.amount(value, lang), is_number=True),
     )
     fold = say_n("watch_deals", found.height, lang, name=_name(person))
-    return Table(f"watch-{person['rank']}", frame, columns, fold=fold, source="source", is_wide=True)
+    return Table(f"watch-{person['rank']}", frame, columns, fold=fold, is_printed=True, source="source", is_wide=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["DAYS", "N_PER_REP", "section"]
 
 DAYS, N_PER_REP, N_FIRST = 10, 3, 6
+_SURE = 3  # standard errors; one deal is forecast at several moments, so that two would be too few
 
 _TEAMS = """
 SELECT reps.rep_id, reps.name AS rep_name, coalesce(parents.name, units.name) AS team
@@ -52,7 +53,7 @@ def section(week: Week) -> Section:
         key="top_deals",
         title=say("top_deals_title", lang),
         finding=_finding(first, reliability.verdict, lang),
-        leads=(reliability.message(lang), say("top_deals_lead", lang)),
+        leads=(reliability.message(lang), *_bias(reliability.bins, lang), say("top_deals_lead", lang)),
         notes=(*_hindsight(frame, lang), say("top_deals_note", lang)),
         tables=(
             _table("top-first", first, lang, caption=say("top_deals_first", lang, n=first.height)),
@@ -123,6 +124,22 @@ def _finding(first: pl.DataFrame, verdict: str, lang: Language) -> str:
     )
 
 
+def _bias(bins: pl.DataFrame, lang: Language) -> tuple[str, ...]:
+    """Return the sentence that says that chances were too high or too low all in all, where chance does not explain it.
+
+    A slope near 1 does not see this: chances that are all too high by the same odds still have it.
+    """
+    n, n_won = int(bins["n"].sum()), int(bins["n_won"].sum())
+    if n == 0:
+        return ()
+    expected = float((bins["n"] * bins["mean_probability"]).sum())
+    spread = float((bins["n"] * bins["mean_probability"] * (1 - bins["mean_probability"])).sum()) ** 0.5
+    if abs(n_won - expected) <= _SURE * spread:
+        return ()
+    name = "chances_too_high" if n_won < expected else "chances_too_low"
+    return (say(name, lang, said=num.share(expected / n, lang, 1), won=num.share(n_won / n, lang, 1)),)
+
+
 def _hindsight(frame: pl.DataFrame, lang: Language) -> tuple[str, ...]:
     return (say("top_deals_hindsight", lang),) if frame["is_amount_hindsight"].any() else ()
 
@@ -149,4 +166,6 @@ def _table(key: str, frame: pl.DataFrame, lang: Language, *, caption: str = "", 
         Column(say("col_amount", lang), "amount", lambda value: num.amount(value, lang), is_number=True),
         Column(say("col_reasons", lang), "why", is_long=True),
     )
-    return Table(key, frame, columns, caption=caption, source="source" if fold else None, fold=fold, is_wide=True)
+    return Table(
+        key, frame, columns, caption=caption, source="source" if fold else None, fold=fold, is_printed=True, is_wide=True
+    )

@@ -8,7 +8,7 @@ from decimal import Decimal
 import polars as pl
 
 from salesiq.book import Book, Snapshot
-from salesiq.reports.sections.changes import bridge, changed_deals
+from salesiq.reports.sections.changes import bridge, changed_deals, section
 from salesiq.reports.week import Week
 
 
@@ -81,3 +81,24 @@ def test_a_quiet_week_is_said_to_be_one():
     week = week_of(Book.from_frames(deals=deals).as_of("2026-02-01"))
     steps = bridge(week, changed_deals(week))
     assert steps.rows() == [("then", 1, Decimal("5.00")), ("now", 1, Decimal("5.00"))]
+
+
+def test_open_deals_without_amounts_are_compared_by_number():
+    began = [dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 28)]
+    deals = pl.DataFrame(
+        {"deal_id": ["D1", "D2", "D3"], "status": "open", "amount": [Decimal(5), None, None], "created_at": began}
+    )
+    found = section(Week(*_moments(Book.from_frames(deals=deals)), "en"))
+    assert "3 deals are open, 1 more than last week" in found.finding
+    assert found.pictures == ()
+
+
+def test_several_currencies_are_not_added_in_silence():
+    deals = pl.DataFrame({"deal_id": ["D1", "D2"], "status": "open", "amount": Decimal(5), "currency": ["CNY", "USD"]})
+    noted = section(Week(*_moments(Book.from_frames(deals=deals)), "en")).notes
+    assert "CNY and USD" in noted[0]
+
+
+def _moments(book: Book) -> tuple[Snapshot, Snapshot]:
+    now = book.as_of("2026-02-01")
+    return now, now.earlier("2026-01-25")

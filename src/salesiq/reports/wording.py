@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from salesiq.i18n import Language, catalogue
 from salesiq.i18n import numbers as num
 
-__all__ = ["clauses", "joined", "listed", "named_table", "say", "say_n", "table_name"]
+__all__ = ["clauses", "joined", "listed", "money", "named_table", "say", "say_n", "table_name"]
 
 
 def say(name: str, lang: Language, /, **facts: object) -> str:
@@ -49,13 +49,27 @@ def clauses(parts: Sequence[str], lang: Language) -> str:
     return ("；" if lang == "zh" else "; ").join(parts)
 
 
+def money(value: num.Number | None, currencies: Sequence[str], lang: Language) -> str:
+    """Return an amount with its currency: yuan where none is told, none where there are several.
+
+    >>> money(30_000, ["USD"], "zh"), money(30_000, [], "zh"), money(30_000, ["CNY", "USD"], "en")
+    ('USD 3万', '3万元', '30K')
+    """
+    if not currencies or list(currencies) == ["CNY"]:
+        return num.amount(value, lang, currency=True)
+    words = num.amount(value, lang)
+    return f"{currencies[0]} {words}" if len(currencies) == 1 else words
+
+
 def named_table(table: str, lang: Language) -> str:
     """Return how a canonical table is called, with its own name.
 
     >>> named_table("deals", "zh"), named_table("deals", "en")
-    ('商机（deals）', 'deals (deals)')
+    ('商机（deals）', 'deals')
     """
     name = table_name(table, lang)
+    if name == table:
+        return table
     return f"{name}（{table}）" if lang == "zh" else f"{name} ({table})"
 
 

@@ -16,7 +16,7 @@ from salesiq.reports.sections.absent import absent
 from salesiq.reports.sections.red_flags import new_flags
 from salesiq.reports.trace import origin_of, where
 from salesiq.reports.week import Week
-from salesiq.reports.wording import joined, listed, say, say_n
+from salesiq.reports.wording import joined, listed, money, say, say_n
 
 __all__ = ["bridge", "changed_deals", "section"]
 
@@ -38,6 +38,10 @@ WHERE before.status IS DISTINCT FROM deals.status OR before.stage IS DISTINCT FR
 ORDER BY coalesce(deals.amount, before.amount) DESC NULLS LAST, deal_id
 """
 _OPEN = "SELECT count(*) AS n, coalesce(sum(amount), 0) AS amount FROM base.deals(as_of := $moment) WHERE status = 'open'"
+_VALUED = """
+SELECT 2 * count(amount) >= count(*) AS is_valued, list(DISTINCT currency ORDER BY currency) AS currencies
+FROM base.deals(as_of := $as_of) WHERE status = 'open'
+"""
 
 
 @needs("deals")
@@ -91,40 +95,65 @@ def section(week: Week) -> Section:
     changed = changed_deals(week)
     steps, flags = bridge(week, changed), new_flags(week)
     tables = [_steps_table(steps, lang), *_deal_tables(changed, lang)]
+    before = num.moment(week.before.as_of, lang)
+    is_valued, currencies = week.now.sql(_VALUED).row(0)
     return Section(
         key="changes",
         title=say("changes_title", lang),
-        finding=_finding(changed, steps, lang),
+        finding=(_finding if is_valued else _finding_unvalued)(changed, steps, currencies or [], lang),
         acts=(say("changes_flags", lang, flags=listed(flags, lang)),) if flags else (),
-        notes=(say("changes_note", lang, before=num.moment(week.before.as_of, lang), now=num.moment(week.now.as_of, lang)),),
+        notes=(
+            *_currencies(currencies or [], lang),
+            say("changes_note", lang, before=before, now=num.moment(week.now.as_of, lang)),
+        ),
         tables=tuple(table for table in tables if table.frame.height),
-        pictures=(_picture(steps, lang),) if steps["amount"].sum() else (),
+        pictures=(_picture(steps, lang),) if is_valued and steps["amount"].sum() else (),
         origin=origin_of(week.now, "base.deals", ("deals", "stage_events"), lang),
         facts={"bridge": steps.to_dicts()},
     )
 
 
-def _finding(changed: pl.DataFrame, steps: pl.DataFrame, lang: Language) -> str:
+def _finding(changed: pl.DataFrame, steps: pl.DataFrame, currencies: list[str], lang: Language) -> str:
     won, lost = (_of(changed, status) for status in ("won", "lost"))
     then, now = steps["amount"][0], steps["amount"][-1]
     return say(
         "changes_finding",
         lang,
         won=say_n("n_deals", won.height, lang),
-        won_amount=num.amount(won["amount"].sum(), lang, currency=True),
+        won_amount=money(won["amount"].sum(), currencies, lang),
         lost=say_n("n_deals", lost.height, lang),
-        open=num.amount(now, lang, currency=True),
-        change=_change(now - then, lang),
+        open=money(now, currencies, lang),
+        change=_change(now - then, currencies, lang),
     )
 
 
-def _change(difference: Decimal, lang: Language) -> str:
+def _finding_unvalued(changed: pl.DataFrame, steps: pl.DataFrame, currencies: list[str], lang: Language) -> str:
+    """Return the finding in deals only: a sum of amounts that most open deals do not have would mislead."""
+    won, lost = (_of(changed, status) for status in ("won", "lost"))
+    then, now = steps["n_deals"][0], steps["n_deals"][-1]
+    name = "n_same" if now == then else "n_more" if now > then else "n_fewer"
+    return say(
+        "changes_finding_unvalued",
+        lang,
+        won=say_n("n_deals", won.height, lang),
+        won_amount=money(won["amount"].sum(), currencies, lang),
+        lost=say_n("n_deals", lost.height, lang),
+        open=say_n("n_deals", now, lang),
+        change=say(name, lang, n=num.count(abs(now - then), lang)),
+    )
+
+
+def _currencies(currencies: list[str], lang: Language) -> tuple[str, ...]:
+    return (say("changes_currencies", lang, currencies=listed(currencies, lang)),) if len(currencies) > 1 else ()
+
+
+def _change(difference: Decimal, currencies: list[str], lang: Language) -> str:
     if difference == 0:
         return say("unchanged", lang)
     return say(
         "more_than_last_week" if difference > 0 else "less_than_last_week",
         lang,
-        amount=num.amount(abs(difference), lang, currency=True),
+        amount=money(abs(difference), currencies, lang),
     )
 
 

@@ -120,7 +120,7 @@ def _finding(first: pl.DataFrame, verdict: str, lang: Language) -> str:
         customer=best["customer"],
         rep=best["rep_name"],
         share=num.share(best["win_probability"], lang),
-        amount=num.amount(best["amount"], lang, currency=True),
+        amount=num.amount(best["amount"], lang),
     )
 
 

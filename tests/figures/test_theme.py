@@ -37,10 +37,24 @@ def test_ticks_of_money_lie_in_the_axis_at_equal_steps(low: float, span: float):
         (0, 90_000, "zh", ["0", "2.5万", "5万", "7.5万"]),
         (-2e6, 2e6, "en", ["−2M", "−1M", "0", "1M", "2M"]),
         (0, 10_500_000, "en", ["0", "5M", "10M"]),
+        (940e6, 1_060e6, "en", ["0.95B", "1B", "1.05B"]),
+        (900_000, 1_800_000, "en", ["1M", "1.25M", "1.5M", "1.75M"]),
+        (940e6, 1_060e6, "zh", ["9.5亿", "10亿", "10.5亿"]),
     ],
 )
 def test_ticks_of_money_are_round_numbers_in_the_language(low: float, high: float, lang: str, expected: list[str]):
     assert amount_ticks(low, high, lang)["ticktext"] == expected  # type: ignore[arg-type]
+
+
+@given(st.floats(-1e10, 1e10), st.floats(1.0, 1e10), st.sampled_from(["zh", "en"]))
+def test_a_tick_of_money_says_its_value(low: float, span: float, lang: str):
+    units = {"亿": 1e8, "万": 1e4, "元": 1, "B": 1e9, "M": 1e6, "K": 1e3}
+    ticks = amount_ticks(low, low + span, lang)  # type: ignore[arg-type]
+    for value, words in zip(ticks["tickvals"], ticks["ticktext"], strict=True):
+        number = float(words.rstrip("亿万元BMK").replace(",", "").replace("\u2212", "-"))
+        # four decimals of the axis' unit: enough unless the axis is a tiny window far from zero
+        unit = units.get(words[-1], 1)
+        assert abs(number * unit - value) <= 0.51e-4 * unit + 1e-6
 
 
 @given(st.text())

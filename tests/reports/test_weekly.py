@@ -18,6 +18,7 @@ from small_company import HOSTILE, MOMENT, small_book, small_frames
 from salesiq.book import Book, Snapshot
 from salesiq.i18n import LANGUAGES, Language, catalogue, text
 from salesiq.reports import WeeklyReport, weekly
+from salesiq.reports.wording import N_DRAWN, drawn_part
 
 ORDER = [
     "changes",
@@ -227,3 +228,11 @@ def test_headings_of_chinese_pages_are_chinese(sample_report: WeeklyReport):
     page = read(sample_report.to_html())
     for heading in [*page.all("h1"), *page.all("h2"), *page.all("th"), *page.all("summary")]:
         assert CJK.search(heading.text) or heading.attributes.get("scope") == "row", heading.text
+
+
+def test_a_figure_of_many_people_shows_the_lowest_and_says_so():
+    frame = pl.DataFrame({"rep_id": [f"P{n}" for n in range(N_DRAWN + 1)]})
+    caption, drawn = drawn_part("Dots.", frame, "en")
+    assert caption == f"Dots. The figure shows the {N_DRAWN} lowest."
+    assert drawn.height == N_DRAWN
+    assert drawn_part("Dots.", drawn, "en")[0] == "Dots."

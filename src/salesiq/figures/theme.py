@@ -46,6 +46,11 @@ FONTS = '"PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Helvetica Neue",
 CONFIG: dict[str, Any] = {"showSendToCloud": False, "displaylogo": False, "displayModeBar": False, "responsive": True}
 
 _NICE = (1, 2, 2.5, 5, 10)
+#: the units of money on an axis, largest first; one axis has one unit
+_UNITS: dict[Language, tuple[tuple[float, str], ...]] = {
+    "zh": ((1e8, "亿"), (1e4, "万"), (1, "元")),
+    "en": ((1e9, "B"), (1e6, "M"), (1e3, "K"), (1, "")),
+}
 
 
 def figure(traces: Iterable[Any], *, height: int, **layout: Any) -> go.Figure:
@@ -123,8 +128,16 @@ def amount_ticks(low: float, high: float, lang: Language, n: int = 4) -> dict[st
     step = next(power * nice for nice in _NICE if power * nice >= span / n * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     values = [round(step * k, 6) for k in range(first, last + 1)]
-    words = ["0" if value == 0 else num.amount(value, lang).replace(".0", "") for value in values]
-    return {"tickmode": "array", "tickvals": values, "ticktext": words}
+    unit, sign = next(one for one in _UNITS[lang] if max(abs(low), abs(high)) >= one[0] or one[0] == 1)
+    return {"tickmode": "array", "tickvals": values, "ticktext": [_tick(value / unit, sign) for value in values]}
+
+
+def _tick(number: float, sign: str) -> str:
+    """Return a tick in its unit with as many decimals as it has: ticks differ by round steps, so none is rounded."""
+    if number == 0:
+        return "0"
+    digits = f"{abs(number):,.4f}".rstrip("0").rstrip(".")
+    return (num.MINUS if number < 0 else "") + digits + sign
 
 
 def legend_mark(name: str, **marker: Any) -> go.Scatter:

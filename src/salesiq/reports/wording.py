@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import polars as pl
+
 from salesiq.i18n import Language, catalogue
 from salesiq.i18n import numbers as num
 
-__all__ = ["clauses", "joined", "listed", "money", "named_table", "say", "say_n", "table_name"]
+__all__ = ["N_DRAWN", "clauses", "drawn_part", "joined", "listed", "money", "named_table", "say", "say_n", "table_name"]
+
+#: people that one figure shows: more could not be told apart
+N_DRAWN = 40
 
 
 def say(name: str, lang: Language, /, **facts: object) -> str:
@@ -42,6 +47,13 @@ def joined(sentences: Sequence[str], lang: Language) -> str:
     ('Won. Lost.', '赢。输。')
     """
     return ("" if lang == "zh" else " ").join(sentences)
+
+
+def drawn_part(caption: str, frame: pl.DataFrame, lang: Language) -> tuple[str, pl.DataFrame]:
+    """Return the caption and the rows of a figure by person: where there are many, the lowest, and the caption says so."""
+    if frame.height <= N_DRAWN:
+        return caption, frame
+    return joined([caption, say("lowest_drawn", lang, n=N_DRAWN)], lang), frame.head(N_DRAWN)
 
 
 def clauses(parts: Sequence[str], lang: Language) -> str:

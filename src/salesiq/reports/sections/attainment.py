@@ -16,7 +16,7 @@ from salesiq.reports.sections.plan import main_measure, measure_name, shown_amou
 from salesiq.reports.sections.tree import in_tree_order
 from salesiq.reports.trace import origin_of
 from salesiq.reports.week import Week
-from salesiq.reports.wording import listed, say, say_n
+from salesiq.reports.wording import drawn_part, listed, say, say_n
 
 __all__ = ["columns_of", "is_over", "largest_gaps", "marked", "section"]
 
@@ -36,11 +36,9 @@ def section(week: Week) -> Section:
     everyone = frame.filter(pl.col("rep_id").is_not_null()).sort("attainment_share", "rep_id", nulls_last=True)
     everyone = everyone.with_columns(is_slipped=_is_slipped(week, everyone, measure))
     reps = everyone.filter(~pl.col("is_slipped"))
-    drawn = reps if reps.height else frame
     after = "_over" if is_over(frame) else ""
-    picture = Picture(
-        "attainment", draw.attainment(drawn, lang), say("attainment_caption" + after, lang), say("attainment_alt", lang)
-    )
+    caption, drawn = drawn_part(say("attainment_caption" + after, lang), reps if reps.height else frame, lang)
+    picture = Picture("attainment", draw.attainment(drawn, lang), caption, say("attainment_alt", lang))
     return Section(
         key="attainment",
         title=say("attainment_title", lang),

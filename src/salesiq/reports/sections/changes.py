@@ -20,7 +20,7 @@ from salesiq.reports.wording import joined, listed, money, say, say_n
 
 __all__ = ["bridge", "changed_deals", "section"]
 
-N_LISTED = 5
+N_LISTED, _FLAGS_NAMED = 5, 6
 
 _CHANGED = """
 WITH before AS (SELECT deal_id, status, stage, amount FROM base.deals(as_of := $before)),
@@ -101,7 +101,7 @@ def section(week: Week) -> Section:
         key="changes",
         title=say("changes_title", lang),
         finding=(_finding if is_valued else _finding_unvalued)(changed, steps, currencies or [], lang),
-        acts=(say("changes_flags", lang, flags=listed(flags, lang)),) if flags else (),
+        acts=_flags(flags, lang),
         notes=(
             *_currencies(currencies or [], lang),
             say("changes_note", lang, before=before, now=num.moment(week.now.as_of, lang)),
@@ -141,6 +141,14 @@ def _finding_unvalued(changed: pl.DataFrame, steps: pl.DataFrame, currencies: li
         open=say_n("n_deals", now, lang),
         change=say(name, lang, n=num.count(abs(now - then), lang)),
     )
+
+
+def _flags(flags: list[str], lang: Language) -> tuple[str, ...]:
+    if not flags:
+        return ()
+    named = listed(flags[:_FLAGS_NAMED], lang)
+    rest = len(flags) - _FLAGS_NAMED
+    return (say("changes_flags", lang, flags=say("and_more_flags", lang, flags=named, n=rest) if rest > 0 else named),)
 
 
 def _currencies(currencies: list[str], lang: Language) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from salesiq.reports.document import Column, Picture, Section, Table
 from salesiq.reports.sections.absent import absent
 from salesiq.reports.trace import lines_of, origin_of, where
 from salesiq.reports.week import Week
-from salesiq.reports.wording import listed, say, say_n
+from salesiq.reports.wording import drawn_part, listed, say, say_n
 
 __all__ = ["section"]
 
@@ -71,9 +71,8 @@ def _act(row: dict[str, Any], lang: Language) -> str:
 
 
 def _picture(scores: pl.DataFrame, lang: Language) -> Picture:
-    return Picture(
-        "rep-scores", draw.rep_scores(scores, lang), say("record_quality_caption", lang), say("record_quality_alt", lang)
-    )
+    caption, drawn = drawn_part(say("record_quality_caption", lang), scores, lang)
+    return Picture("rep-scores", draw.rep_scores(drawn, lang), caption, say("record_quality_alt", lang))
 
 
 def _evidence(week: Week, row: dict[str, Any]) -> Table:

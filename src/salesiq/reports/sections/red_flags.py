@@ -14,9 +14,11 @@ from salesiq.reports.document import Column, Picture, Section, Table
 from salesiq.reports.sections.absent import absent
 from salesiq.reports.trace import origin_of
 from salesiq.reports.week import Week
-from salesiq.reports.wording import say, say_n
+from salesiq.reports.wording import N_DRAWN, say, say_n
 
 __all__ = ["flag_name", "new_flags", "section"]
+
+_ACTS = 6
 
 
 def section(week: Week) -> Section:
@@ -30,13 +32,13 @@ def section(week: Week) -> Section:
     flagged = found.filter(pl.col("is_flag") | pl.col("is_plain_flag")).sort(~pl.col("is_flag"), maintain_order=True)
     honest = flagged.filter("is_flag")
     drawn = draw.judged(
-        pl.concat([flagged, found.filter(pl.col("is_company") & ~pl.col("is_flag") & ~pl.col("is_plain_flag"))])
+        pl.concat([flagged.head(N_DRAWN), found.filter(pl.col("is_company") & ~pl.col("is_flag") & ~pl.col("is_plain_flag"))])
     )
     return Section(
         key="red_flags",
         title=say("red_flags_title", lang),
         finding=_finding(found, flagged, honest, lang),
-        acts=tuple(_act(row, lang) for row in honest.to_dicts()),
+        acts=_acts(honest, lang),
         notes=(say("red_flags_note", lang, week=num.day(found["week_start_on"][0], lang), n=found["n_weeks"][0]),),
         tables=(_table(flagged, lang),) if flagged.height else (),
         pictures=(
@@ -84,6 +86,12 @@ def _finding(found: pl.DataFrame, flagged: pl.DataFrame, honest: pl.DataFrame, l
         plain=num.count(n_plain, lang),
         chance=num.count(by_chance, lang),
     )
+
+
+def _acts(honest: pl.DataFrame, lang: Language) -> tuple[str, ...]:
+    acts = [_act(row, lang) for row in honest.head(_ACTS).to_dicts()]
+    rest = honest.height - len(acts)
+    return (*acts, *([say("more_in_table", lang, n=rest)] if rest else []))
 
 
 def _act(row: dict[str, Any], lang: Language) -> str:

@@ -30,6 +30,47 @@ def _events(deal: str, created: dt.datetime, stages: list[str]) -> list[tuple[ob
 
 
 def small_frames() -> dict[str, pl.DataFrame]:
+    """Return the company, its plan, and twenty weeks of its work."""
+    return _company() | _twenty_weeks()
+
+
+def _company() -> dict[str, pl.DataFrame]:
+    return {
+        "org_units": _frame(
+            "unit_id parent_unit_id level name",
+            [("U", None, "company", "公司"), ("N", "U", "city", IMAGE), ("S", "U", "city", "南城")],
+        ),
+        "reps": _frame("rep_id name unit_id", [(f"P{n}", name, "N" if n < 2 else "S") for n, name in enumerate(HOSTILE)]),
+        "customers": _frame("customer_id name created_at", [(f"C{n}", name, _days_ago(400)) for n, name in enumerate(HOSTILE)]),
+        "stages": _frame(
+            "stage position is_won is_lost standard_days",
+            [
+                ("线索", 1, False, False, 5.0),
+                (CLOSER, 2, False, False, None),
+                ("赢单", 4, True, False, None),
+                ("输单", 5, False, True, None),
+                ("方案", 3, False, False, 30.0),
+            ],
+        ),
+        "targets": _frame(
+            "version period unit_id rep_id measure amount set_at",
+            [
+                ("v1", "2026-Q2", unit, rep, "bookings", Decimal(amount), dt.datetime(2026, 3, 1))
+                for unit, rep, amount in [
+                    ("U", None, 4_000_000),
+                    ("N", None, 2_000_000),
+                    ("S", None, 1_900_000),
+                    (None, "P0", 100_000),
+                    (None, "P1", 100_000),
+                    (None, "P2", 900_000),
+                    (None, "P3", 900_000),
+                ]
+            ],
+        ),
+    }
+
+
+def _twenty_weeks() -> dict[str, pl.DataFrame]:
     """Return twenty weeks in which four reps each begin a deal with their customer; the first wins, the others lose."""
     deals, events, activities = [], [], []
     for week in range(20):
@@ -58,41 +99,10 @@ def small_frames() -> dict[str, pl.DataFrame]:
                 )
             )
     return {
-        "org_units": _frame(
-            "unit_id parent_unit_id level name",
-            [("U", None, "company", "公司"), ("N", "U", "city", IMAGE), ("S", "U", "city", "南城")],
-        ),
-        "reps": _frame("rep_id name unit_id", [(f"P{n}", name, "N" if n < 2 else "S") for n, name in enumerate(HOSTILE)]),
-        "customers": _frame("customer_id name created_at", [(f"C{n}", name, _days_ago(400)) for n, name in enumerate(HOSTILE)]),
-        "stages": _frame(
-            "stage position is_won is_lost standard_days",
-            [
-                ("线索", 1, False, False, 5.0),
-                (CLOSER, 2, False, False, None),
-                ("赢单", 4, True, False, None),
-                ("输单", 5, False, True, None),
-                ("方案", 3, False, False, 30.0),
-            ],
-        ),
         "deals": _frame("deal_id customer_id owner_id name amount created_at stage status closed_at", deals),
         "stage_events": _frame("deal_id stage entered_at", events),
         "activities": _frame(
             "activity_id deal_id customer_id rep_id occurred_at recorded_at pain_point solution_fit next_step", activities
-        ),
-        "targets": _frame(
-            "version period unit_id rep_id measure amount set_at",
-            [
-                ("v1", "2026-Q2", unit, rep, "bookings", Decimal(amount), dt.datetime(2026, 3, 1))
-                for unit, rep, amount in [
-                    ("U", None, 4_000_000),
-                    ("N", None, 2_000_000),
-                    ("S", None, 1_900_000),
-                    (None, "P0", 100_000),
-                    (None, "P1", 100_000),
-                    (None, "P2", 900_000),
-                    (None, "P3", 900_000),
-                ]
-            ],
         ),
     }
 

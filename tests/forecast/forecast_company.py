@@ -11,7 +11,7 @@ START = dt.datetime(2025, 1, 1)
 END = START + dt.timedelta(days=540)
 
 
-def made_company(n: int = 900, seed: int = 3, strength: float = 1.5) -> dict[str, pl.DataFrame]:
+def made_company(n: int = 1800, seed: int = 3, strength: float = 1.5) -> dict[str, pl.DataFrame]:
     """Deals of one stage whose customers call or keep silent; callers win more often by e^(2 x strength).
 
     With `strength` 0 nothing that is recorded says anything about the outcome.

@@ -67,6 +67,7 @@ def book(exported_at: dt.datetime = NOW + 30 * DAY) -> Book:
 def test_counted_by_hand() -> None:
     found = forecast.features(book().as_of(NOW))
     assert found["deal_id"].to_list() == ["D1", "D3"]
+    assert found["days_since_activity"].to_list()[1] is None  # never is no number of days
     row = found.row(0, named=True)
     assert row["age_days"] == pytest.approx(40)
     assert row["stage_days"] == pytest.approx(12)

@@ -76,6 +76,6 @@ def test_incidence_against_a_simulation() -> None:
     n = 200_000
     won, still = 0, n
     for k in range(4):  # up to 30 days, a binomial draw an interval
-        w, lost, still = rng.multinomial(still, [*hazards[0, k], 1 - hazards[0, k].sum()])
+        w, _, still = rng.multinomial(still, [*hazards[0, k], 1 - hazards[0, k].sum()])
         won += w
     assert won_within(hazards, 30)[0] == pytest.approx(won / n, abs=0.004)

@@ -133,13 +133,14 @@ def test_open_deals_are_not_lost_deals() -> None:
     n = 1500
     began, lasted, is_won = rng.uniform(0, 100, n), rng.exponential(50, n), rng.random(n) < 0.5
     is_open = began + lasted > 100
-    frames = made_company(n)
-    moments = pl.Series([START + dt.timedelta(days=float(day)) for day in began + lasted])
-    began_at = pl.Series([START + dt.timedelta(days=float(day)) for day in began])
-    deals = frames["deals"].with_columns(
-        created_at=began_at,
-        status=pl.Series(np.where(is_open, "open", np.where(is_won, "won", "lost"))),
-        closed_at=pl.Series(np.where(is_open, None, moments.to_list()), dtype=pl.Datetime("us")),
+    status = np.where(is_open, "open", np.where(is_won, "won", "lost"))
+    deals = pl.DataFrame(
+        {
+            "deal_id": [f"D{i:05d}" for i in range(n)],
+            "status": status,
+            "created_at": [START + dt.timedelta(days=float(day)) for day in began],
+            "closed_at": [START + dt.timedelta(days=float(day)) if day <= 100 else None for day in began + lasted],
+        }
     )
     now = Book.from_frames(deals=deals, exported_at=START + dt.timedelta(days=100)).as_of(START + dt.timedelta(days=100))
     said = forecast.WinModel().fit(now).predict(now, 30)["win_probability"]

@@ -12,7 +12,7 @@ from salesiq.forecast.intervals import LOST, OPEN, WON, Steps
 Floats = NDArray[np.float64]
 
 #: how far the map may wander from leaving all as it is, as standard deviations of a normal prior
-OFFSET_SPREAD, SLOPE_SPREAD = 0.5, 0.2
+OFFSET_SPREAD, SLOPE_SPREAD = 0.5, 0.35
 _TINY = 1e-7
 
 

@@ -133,7 +133,7 @@ def _entry_moments(chunk: Chunk, day: Ints, second: Ints, is_late: Bools, rng: n
 
 
 def _friday_bursts(chunk: Chunk, day: Ints, rep: Ints, is_backfilled: Bools) -> Moments:
-    """The Friday of the week at ten past seven, later than two hours after any contact: one record after the other every few seconds."""
+    """Friday evening at ten past seven, more than two hours after any contact: one record after the other in seconds."""
     weekday = (chunk.window.dates[0].astype(np.int64) + 3 + day) % 7
     friday = day + (4 - weekday) % 7
     group = rep * 100_000 + friday

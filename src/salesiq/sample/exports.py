@@ -41,7 +41,7 @@ def write_exports(company: Company, out_dir: str | Path) -> None:
             frame.write_parquet(out / folder / f"{name}.parquet", compression="zstd", compression_level=15)
     truth = {**company.truth, "planted_rejects": rejects}
     (out / "truth.json").write_text(json.dumps(truth, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    readme = "\n".join(text("sample.readme", lang, exported_at=EXPORTED_AT.isoformat()) for lang in LANGUAGES)
+    readme = "\n\n".join(text("sample.readme", lang, exported_at=EXPORTED_AT.isoformat()) for lang in LANGUAGES) + "\n"
     (out / "README.md").write_text(readme, encoding="utf-8")
 
 

@@ -56,7 +56,8 @@ def test_maven_has_no_usable_signal(shared_data: Path) -> None:
     book.load(shared_data / "maven_crm", mapping="maven")
     model = forecast.WinModel().fit(book)
     assert model.reliability().verdict == "no_signal"
-    assert "deals.amount" in model.reliability().leaks  # the export's close_value
+    assert "deals.amount (close_value)" in model.reliability().leaks
+    assert "close_value" in forecast.WinModel().fit(book.as_of("2017-12-31")).reliability().message("zh")
     now = book.as_of("2017-12-31")
     with pytest.raises(ModelError, match=r"No usable signal.*deals\.amount"):
         forecast.top_deals(now)

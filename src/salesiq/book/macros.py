@@ -40,8 +40,7 @@ def base_macro(contract: Contract, prefix: str = "") -> str:
         seen = f"FROM {prefix}loads WHERE exported_at <= as_of"
         seen = f"{contract.moment} <= as_of" if contract.moment else f"load_id IN (SELECT load_id {seen})"
         return (
-            f"CREATE OR REPLACE MACRO base.{name}(as_of) AS TABLE\n"
-            f"SELECT {columns}\nFROM {prefix}{contract.name}\nWHERE {seen}"
+            f"CREATE OR REPLACE MACRO base.{name}(as_of) AS TABLE\nSELECT {columns}\nFROM {prefix}{contract.name}\nWHERE {seen}"
         )
     return (
         f"CREATE OR REPLACE MACRO base.{name}(as_of) AS TABLE\n"

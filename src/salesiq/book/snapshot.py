@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import json
 import re
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -68,6 +70,11 @@ class Snapshot:
         passed = "".join(f", {name} := ${name}" for name in arguments)
         ordered = f" ORDER BY {', '.join(f'{column} NULLS LAST' for column in order)}" if order else ""
         return self.sql(f"FROM {macro}(as_of := $as_of{passed}){ordered}", **arguments)
+
+    def notes(self, name: str) -> Any:
+        """Return the note kept under `name` (see `Writer.note`), or an empty dict; notes are about the book, not of a moment."""
+        found = self.sql("SELECT body FROM book.main.notes WHERE name = $name", name=name)
+        return json.loads(found.item()) if found.height else {}
 
     def missing(self, *tables: str) -> tuple[str, ...]:
         """Return those of the named canonical tables that hold no row yet at this moment."""

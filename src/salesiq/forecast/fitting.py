@@ -71,7 +71,7 @@ class _History:
 
     @classmethod
     def of(cls, rows: pl.DataFrame, horizon_days: float, half_life_days: float, leaks: tuple[str, ...]) -> _History:
-        design = Design.learn(rows, frozenset(name.removeprefix("deals.") for name in leaks))
+        design = Design.learn(rows, frozenset(name.partition(" (")[0].removeprefix("deals.") for name in leaks))
         inputs = Inputs.of(rows, design)
         views = {"all": inputs, "stage": inputs.knowing(design, STAGE_AND_TIME), "time": inputs.knowing(design, TIME)}
         return cls(rows, design, views, horizon_days, half_life_days)

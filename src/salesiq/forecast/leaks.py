@@ -16,7 +16,7 @@ TELLING_DIFFERENCE = 0.3
 def leaks(book: Book | Snapshot) -> pl.DataFrame:
     """Return the attributes of deals that are known only later: one row per `column` (such as deals.amount) with `why`.
 
-    `why` is `declared` where the mapping that loaded the book says so (`book.notes("known_later")`; only a Book is asked),
+    `why` is `declared` where the mapping that loaded the book says so (`book.notes("known_later")`),
     `won_or_lost` where it is filled for won deals and not for lost ones or the other way round, `closed_only` where it is
     filled once a deal is closed and not before (both: the shares differ by more than 0.3). Ordered by column; empty where
     nothing is found. A first check: it sees what is missing, not what was overwritten.
@@ -36,10 +36,14 @@ def leaks(book: Book | Snapshot) -> pl.DataFrame:
 
 def declared(book: Book | Snapshot) -> tuple[str, ...]:
     """Return the columns that the mapping of the book declares to be known later."""
-    if isinstance(book, Snapshot):
-        return ()
     notes: dict[str, Any] = book.notes("known_later")
     return tuple(sorted(notes))
+
+
+def as_exported(book: Book | Snapshot, column: str) -> str:
+    """Return a column with the name it has in the export, where the mapping said that: deals.amount (close_value)."""
+    header = book.notes("known_later_headers").get(column)
+    return f"{column} ({header})" if header else column
 
 
 def _why(row: dict[str, Any]) -> str | None:

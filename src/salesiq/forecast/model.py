@@ -19,7 +19,7 @@ from salesiq.forecast.features import features
 from salesiq.forecast.fitting import Fitted, fit_all
 from salesiq.forecast.hazards import Inputs, base_from_dict, hazard_from_dict
 from salesiq.forecast.intervals import EDGES, won_within
-from salesiq.forecast.leaks import declared, leaks
+from salesiq.forecast.leaks import as_exported, declared, leaks
 from salesiq.forecast.reliability import Reliability
 from salesiq.forecast.training import choose_moments, landmarks, snapshot_of
 
@@ -57,7 +57,7 @@ class WinModel:
         verdict is then no_signal. Raises UsageError for what is no book, and for an `until` in the future.
         """
         known = snapshot_of(book, until)
-        leaking = sorted({*declared(book), *leaks(known)["column"].to_list()})
+        leaking = [as_exported(book, name) for name in sorted({*declared(book), *leaks(known)["column"].to_list()})]
         rows = landmarks(known, choose_moments(known, self.horizon_days), self._one_in(known))
         self.until = known.as_of
         self._fitted = fit_all(

@@ -58,6 +58,7 @@ class Reading:
     zone: str
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     known_later: dict[str, str] = field(default_factory=dict)
+    known_later_headers: dict[str, str] = field(default_factory=dict)
     newest: dt.datetime | None = None
     _rejects: list[pl.DataFrame] = field(default_factory=list)
     _unread: dict[str, list[str]] = field(default_factory=dict)
@@ -99,6 +100,8 @@ class Reading:
         if isinstance(table, TextTable) and not table.has_final_newline and tally.n_rejected > before:
             self.remark(file, entry.table, "remark_cut")
         self.known_later |= {f"{entry.table}.{name}": moment for name, moment in entry.known_later.items()}
+        headers = {bound.column.name: bound.header for bound in binding.columns}
+        self.known_later_headers |= {f"{entry.table}.{name}": headers[name] for name in entry.known_later if name in headers}
 
     def _take(self, batch: Batch, binding: Binding, job: Job) -> None:
         file, entry = job.source.name, job.entry

@@ -33,6 +33,7 @@ def write(
         writer.log("rejects", rejects)
         if reading.known_later:
             writer.note("known_later", {**book.notes("known_later"), **reading.known_later})
+            writer.note("known_later_headers", {**book.notes("known_later_headers"), **reading.known_later_headers})
     return LoadReport(load_id, mapping.name, exported_at, files, rejects, reading.remarks(), reading.known_later, is_noop=False)
 
 

@@ -26,9 +26,7 @@ _ALL = (
         undated="unknown",
     ),
     Contract("stages", "crm", crm.Stages, "master", ("stage",)),
-    Contract(
-        "stage_events", "crm", crm.StageEvents, "event", ("deal_id", "stage", "entered_at"), "entered_at", "recorded_at"
-    ),
+    Contract("stage_events", "crm", crm.StageEvents, "event", ("deal_id", "stage", "entered_at"), "entered_at", "recorded_at"),
     Contract(
         "approvals",
         "crm",
@@ -40,9 +38,7 @@ _ALL = (
     ),
     Contract("activities", "crm", crm.Activities, "event", ("activity_id",), "occurred_at", "recorded_at"),
     Contract("documents", "crm", crm.Documents, "event", ("document_id",), "sent_at", reveals={"opened_at": ()}),
-    Contract(
-        "forecast_calls", "crm", crm.ForecastCalls, "event", ("rep_id", "deal_id", "period", "called_at"), "called_at"
-    ),
+    Contract("forecast_calls", "crm", crm.ForecastCalls, "event", ("rep_id", "deal_id", "period", "called_at"), "called_at"),
     Contract("contracts", "erp", erp.Contracts, "event", ("contract_id",), "signed_on"),
     Contract("orders", "erp", erp.Orders, "event", ("order_id",), "ordered_at"),
     Contract("shipments", "erp", erp.Shipments, "event", ("shipment_no",), "shipped_at"),
@@ -50,9 +46,7 @@ _ALL = (
     Contract("invoices", "finance", finance.Invoices, "event", ("invoice_id",), "issued_on"),
     Contract("receipts", "finance", finance.Receipts, "event", ("receipt_no",), "received_on"),
     Contract("credit_ratings", "finance", finance.CreditRatings, "event", ("customer_id", "rated_on"), "rated_on"),
-    Contract(
-        "targets", "plan", plan.Targets, "master", ("version", "period", "unit_id", "rep_id", "measure"), "set_at"
-    ),
+    Contract("targets", "plan", plan.Targets, "master", ("version", "period", "unit_id", "rep_id", "measure"), "set_at"),
     Contract("scenarios", "people", people.Scenarios, "master", ("scenario_id",)),
     Contract(
         "scenario_scores",

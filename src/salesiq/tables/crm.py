@@ -78,9 +78,7 @@ class Approvals(Table):
     node: str = field("Approval node, such as price, legal, credit.")
     submitted_at: Moment = required("When it was handed in.")
     decided_at: Moment = field("When it was decided; null while it waits.")
-    outcome: str = field(
-        "approved, rejected or returned; null while it waits.", isin=["approved", "rejected", "returned"]
-    )
+    outcome: str = field("approved, rejected or returned; null while it waits.", isin=["approved", "rejected", "returned"])
     approver_id: str = field("Person who decides.")
 
 

@@ -1,0 +1,1 @@
+"""Timings and peak memory, side by side in one run: `make bench`."""

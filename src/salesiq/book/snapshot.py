@@ -72,7 +72,7 @@ class Snapshot:
         return self.sql(f"FROM {macro}(as_of := $as_of{passed}){ordered}", **arguments)
 
     def notes(self, name: str) -> Any:
-        """Return the note kept under `name` (see `Writer.note`), or an empty dict; notes are about the book, not of a moment."""
+        """Return the note kept under `name` (see `Writer.note`), or an empty dict; notes have no moment."""
         found = self.sql("SELECT body FROM book.main.notes WHERE name = $name", name=name)
         return json.loads(found.item()) if found.height else {}
 

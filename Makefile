@@ -9,7 +9,8 @@ READY := .venv/.ready
 
 report: $(READY)  ## load the sample company, train, write the weekly report
 	@mkdir -p out
-	@$(BIN)/salesiq weekly --load data/sample --mapping sample --book $(BOOK) --out $(REPORT) --lang zh
+	@$(BIN)/salesiq load data/sample --mapping sample --book $(BOOK) --quiet
+	@$(BIN)/salesiq weekly --book $(BOOK) --out $(REPORT) --lang zh
 
 test: $(READY) lint  ## lint, types, layers, unit and property tests, doctests, notebooks
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -175,3 +175,16 @@ def test_the_makefile_names_every_target_of_the_readme() -> None:
         done = subprocess.run(["make", "-n", target], cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert wanted == {"report", "test"}
+
+
+def test_make_report_runs_commands_that_exist(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The very lines of the Makefile, on the committed sample, into another folder."""
+    monkeypatch.chdir(REPOSITORY)
+    recipe = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    lines = re.findall(r"^\t@\$\(BIN\)/salesiq (.+)$", recipe, re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        words = line.replace("$(BOOK)", str(tmp_path / "b.duckdb")).replace("$(REPORT)", str(tmp_path / "r.html")).split()
+        code, _, err = run(*words)
+        assert code == 0, err
+    assert (tmp_path / "r.html").stat().st_size > 1_000_000

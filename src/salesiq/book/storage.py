@@ -27,6 +27,7 @@ HISTORY_COLUMNS = {
     "source_file": "VARCHAR",
     "source_line": "BIGINT",
 }
+_WRITE_MEMORY = "2GB"
 _SPARE_BYTES = 32 * 1024 * 1024
 _SQL_TYPES = {"String": "VARCHAR", "Float64": "DOUBLE", "Int64": "BIGINT", "Boolean": "BOOLEAN", "Date": "DATE"}
 
@@ -208,6 +209,7 @@ class MemoryStore:
 def _transaction(path: Path, zone: str) -> Iterator[duckdb.DuckDBPyConnection]:
     con = duckdb.connect(str(path))
     try:
+        con.execute(f"SET memory_limit = '{_WRITE_MEMORY}'")  # beyond it DuckDB spills beside the draft
         con.execute("BEGIN")
         if zone:
             create_tables(con, "", zone)

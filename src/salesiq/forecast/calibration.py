@@ -1,4 +1,9 @@
-"""Calibration: hazards bent so that what was said came true as often as it was said, on newer data than the model saw."""
+"""Calibration: hazards made bolder or more timid, as newer data than the model saw ask for.
+
+The map bends, it does not lift: one season above the average says little of the next one, and a level taken from it made
+forecasts of the sample company up to 1.6 times too high, against 1.2 without. What drifts for good is followed by the weight
+of recent moments.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from salesiq.forecast.intervals import LOST, OPEN, WON, Steps
 
 Floats = NDArray[np.float64]
 
-#: how far the map may wander from leaving all as it is, as standard deviations of a normal prior
+#: how far the line may wander from leaving all as it is, as standard deviations of a normal prior
 OFFSET_SPREAD, SLOPE_SPREAD = 0.5, 0.35
 _TINY = 1e-7
 
@@ -71,7 +76,21 @@ def _platt(chances: Floats, seen: Steps, ending: int) -> tuple[float, float]:
     # each ending against staying open: steps that ended the other way say nothing of it
     kept = (seen.ending == ending) | (seen.ending == OPEN)
     odds = _log_odds(chances)[kept, 0 if ending == WON else 1]
-    return fit_line(odds, (seen.ending[kept] == ending).astype(float), spreads=(OFFSET_SPREAD, SLOPE_SPREAD))
+    _, slope = fit_line(odds, (seen.ending[kept] == ending).astype(float), spreads=(OFFSET_SPREAD, SLOPE_SPREAD))
+    return _level_offset(odds, slope), slope
+
+
+def _level_offset(odds: Floats, slope: float) -> float:
+    """Return the offset with which as many are expected as before, by Newton's method."""
+    wanted = float((1 / (1 + np.exp(-odds))).sum())
+    offset = 0.0
+    for _ in range(50):
+        said = 1 / (1 + np.exp(-(offset + slope * odds)))
+        step = (wanted - float(said.sum())) / max(float((said * (1 - said)).sum()), _TINY)
+        offset += float(np.clip(step, -2, 2))
+        if abs(step) < 1e-10:
+            break
+    return offset
 
 
 def _log_odds(hazards: Floats) -> Floats:

@@ -28,6 +28,8 @@ BINS = {
     "won_share_high": pl.Float64,
 }
 SLOPE_RANGE = (0.8, 1.25)
+#: expected over observed wins
+LEVEL_RANGE = (2 / 3, 3 / 2)
 _N_RESAMPLES, _SEED = 1000, 20260630
 
 
@@ -35,16 +37,17 @@ _N_RESAMPLES, _SEED = 1000, 20260630
 class Reliability:
     """How far the probabilities of being won within `horizon_days` can be trusted; also readable as a mapping.
 
-    `verdict`: usable where the whole 95 % interval of `skill` lies above 0 and `calibration_slope` within 0.8 to 1.25;
-    with_care where the slope lies outside, or only the inner 80 % of the interval lies above 0; else no_signal. `reason`
-    says why: ok, badly_scaled, uncertain, no_skill, too_little, nothing_known.
+    `verdict`: usable where the whole 95 % interval of `skill` lies above 0, `calibration_slope` within 0.8 to 1.25,
+    and `n_expected` within 2/3 to 3/2 of `n_won`; with_care where slope or level lie outside, or only the inner 80 % of the
+    interval lies above 0; else no_signal. `reason` says why: ok, badly_scaled, off_level, uncertain, no_skill, too_little,
+    nothing_known.
 
     `skill`, `skill_low`, `skill_high`: 1 - log-loss over that of the base rate, which knows how long deals have been open and
     in their stage, and the season, but not which stage nor anything else of the deal; 95 % interval by bootstrap over deals.
     `skill_over_stage` and its interval: the same against the base rate of the deal's own stage: what more than stage and time
     is worth. `brier`, `log_loss`, `base_log_loss`: lower is better. `auc`: chance that a won deal was ranked above another.
     `calibration_slope` 1 and `calibration_intercept` 0 mean that probabilities came true as said. `n` counts deals at
-    moments, `n_deals` deals, `n_won` those of `n` won in time. `bins` has one row per range of probability: `low`, `high`,
+    moments, `n_deals` deals, `n_won` those of `n` won in time, `n_expected` the sum of their probabilities. `bins` has one row per range of probability: `low`, `high`,
     `n`, `n_won`, `mean_probability`, `won_share` with its 95 % Wilson interval. `kind` names the model: base_rate (by stage and
     time), logistic, trees. `leaks` names columns found to be known only later. Numbers are None where nothing was evaluated.
 
@@ -60,6 +63,7 @@ class Reliability:
     n: int = 0
     n_deals: int = 0
     n_won: int = 0
+    n_expected: float | None = None
     brier: float | None = None
     log_loss: float | None = None
     base_log_loss: float | None = None
@@ -85,10 +89,11 @@ class Reliability:
     def message(self, lang: Language = "en") -> str:
         """Return the verdict in a sentence, then what more than the stage is worth, and the columns known only later."""
         facts = {name: _percent(self[name]) for name in self.keys() if name.startswith("skill")}
-        slope = "–" if self.calibration_slope is None else f"{self.calibration_slope:.2f}"
-        said = text(f"forecast.verdict_{self.reason}", lang, slope=slope, n=self.n, n_won=self.n_won, **facts)
+        facts["slope"] = "–" if self.calibration_slope is None else f"{self.calibration_slope:.2f}"
+        facts["n_expected"] = "–" if self.n_expected is None else f"{self.n_expected:.0f}"
+        said = text(f"forecast.verdict_{self.reason}", lang, n=self.n, n_won=self.n_won, **facts)
         gap = " " if lang == "en" else ""
-        if self.reason in ("ok", "uncertain", "badly_scaled"):
+        if self.reason in ("ok", "uncertain", "badly_scaled", "off_level"):
             said += gap + text(f"forecast.{'beyond' if (self.skill_over_stage_low or 0) > 0 else 'stage_only'}", lang, **facts)
         if self.leaks:
             said += gap + text("forecast.leaks", lang, columns=", ".join(self.leaks))
@@ -125,7 +130,8 @@ def evaluate(
     skills = _skills(losses, deals)
     (low, inner_low, high), over = (np.quantile(skills[view], [0.025, 0.1, 0.975]).tolist() for view in ("time", "stage"))
     intercept, slope = fit_line(np.log(model / (1 - model)), happened)
-    verdict, reason = _verdict(low, inner_low, slope)
+    n_expected = float(model.sum())
+    verdict, reason = _verdict(low, inner_low, slope, n_expected / happened.sum())
     return Reliability(
         verdict,
         reason,
@@ -134,6 +140,7 @@ def evaluate(
         n=len(happened),
         n_deals=len(set(deals)),
         n_won=int(happened.sum()),
+        n_expected=n_expected,
         brier=float(np.mean((happened - model) ** 2)),
         log_loss=float(losses["all"].mean()),
         base_log_loss=float(losses["time"].mean()),
@@ -151,13 +158,15 @@ def evaluate(
     )
 
 
-def _verdict(low: float, inner_low: float, slope: float) -> tuple[Verdict, str]:
+def _verdict(low: float, inner_low: float, slope: float, level: float) -> tuple[Verdict, str]:
     if inner_low <= 0:
         return "no_signal", "no_skill"
     if low <= 0:
         return "with_care", "uncertain"
     if not SLOPE_RANGE[0] <= slope <= SLOPE_RANGE[1]:
         return "with_care", "badly_scaled"
+    if not LEVEL_RANGE[0] <= level <= LEVEL_RANGE[1]:
+        return "with_care", "off_level"
     return "usable", "ok"
 
 

@@ -1,1 +1,1 @@
-"""Timings and peak memory, side by side in one run: `make bench`."""
+"""Timings and peak memory of salesiq, beside plain pandas and a bare DuckDB scan: `python -m bench --help`."""

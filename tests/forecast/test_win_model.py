@@ -128,7 +128,7 @@ def test_a_cut_or_foreign_model_is_refused(known_model: forecast.WinModel) -> No
 
 
 def test_open_deals_are_not_lost_deals() -> None:
-    """Constant hazards, 0.01 a day of winning; a deal that is open, or whose 30 days are not over, must not count as not won."""
+    """Constant hazards, 0.01 a day of winning; a deal whose 30 days are not over must not count as not won."""
     rng = np.random.default_rng(5)
     n = 1500
     began, lasted, is_won = rng.uniform(60, 100, n), rng.exponential(50, n), rng.random(n) < 0.5

@@ -24,6 +24,8 @@ from salesiq.forecast.reliability import Reliability
 from salesiq.forecast.training import choose_moments, landmarks, snapshot_of
 
 FORMAT = 1
+#: past moments to learn from; a book so large that it is sampled has deals enough, and each moment costs a look at all of it
+N_MOMENTS, N_MOMENTS_OF_A_SAMPLE = 24, 8
 PREDICTIONS = {"deal_id": pl.String, "win_probability": pl.Float64, "is_base_rate": pl.Boolean}
 
 
@@ -58,7 +60,9 @@ class WinModel:
         """
         known = snapshot_of(book, until)
         leaking = [as_exported(book, name) for name in sorted({*declared(book), *leaks(known)["column"].to_list()})]
-        rows = landmarks(known, choose_moments(known, self.horizon_days), self._one_in(known))
+        one_in = self._one_in(known)
+        n_moments = N_MOMENTS if one_in == 1 else N_MOMENTS_OF_A_SAMPLE
+        rows = landmarks(known, choose_moments(known, self.horizon_days, n_moments), one_in)
         self.until = known.as_of
         self._fitted = fit_all(
             rows, known.as_of, horizon_days=self.horizon_days, half_life_days=self.half_life_days, leaks=tuple(leaking)

@@ -1,0 +1,76 @@
+"""How each measured thing is run on a snapshot, and the numbers by which its result is compared with that of pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from salesiq import forecast, funnel, quality, targets
+from salesiq.book import Snapshot
+from salesiq.forecast import WinModel
+
+Result = pl.DataFrame | WinModel | str
+
+
+def rep_sums(frame: pl.DataFrame) -> dict[str, float]:
+    return {"n_reps": frame.height, "n_records": frame["n_records"].sum(), "shrunk_score": frame["shrunk_score"].sum()}
+
+
+def dwell_rows(frame: pl.DataFrame) -> dict[str, float]:
+    names = ("n_visits", "n_open", "median_days", "median_low_days", "median_high_days", "p75_days", "p90_days", "mean_days")
+    return {f"{row['stage']} {name}": row[name] for row in frame.to_dicts() for name in names}
+
+
+def visit_sums(frame: pl.DataFrame) -> dict[str, float]:
+    exits = {f"n_{word}": height for word, height in frame["exit"].value_counts().rows()}
+    return {"n": frame.height, "days": frame["days"].sum(), **exits}
+
+
+def attainment_sums(frame: pl.DataFrame) -> dict[str, float]:
+    bookings = frame.filter(pl.col("measure") == "bookings")
+    reps = bookings.filter(pl.col("rep_id").is_not_null())
+    sums = {"reps": reps["actual_amount"].sum(), "units": bookings["actual_amount"].sum() - reps["actual_amount"].sum()}
+    return {"n": frame.height, **{name: float(amount) for name, amount in sums.items()}}
+
+
+def decay_sums(frame: pl.DataFrame) -> dict[str, float]:
+    edges = frame.filter(pl.col("level") != "overall")
+    shares = {name: edges[name].sum() for name in ("retained_share", "cumulative_share")}
+    return {"n": edges.height, "gap": float(edges["gap_amount"].sum()), **shares}
+
+
+def score_sums(frame: pl.DataFrame) -> dict[str, float]:
+    return {"n": frame.height, "score": frame["score"].sum(), "timeliness": frame["timeliness"].sum()}
+
+
+def _weekly(snapshot: Snapshot, model: WinModel | None) -> str:
+    from salesiq.reports import weekly  # figures are imported here only: the metrics do without
+
+    return weekly(snapshot, lang="en", model=model).to_html()
+
+
+RUNS: dict[str, Callable[[Snapshot, WinModel | None], Result]] = {
+    "funnel.visits": lambda now, _: funnel.visits(now),
+    "funnel.dwell": lambda now, _: funnel.dwell(now),
+    "targets.decay": lambda now, _: targets.decay(now),
+    "targets.attainment": lambda now, _: targets.attainment(now),
+    "targets.red_flags": lambda now, _: targets.red_flags(now),
+    "quality.rep_scores": lambda now, _: quality.rep_scores(now),
+    "quality.watch_list": lambda now, _: quality.watch_list(now),
+    "quality.record_score": lambda now, _: quality.record_score(now),
+    "WinModel.fit": lambda now, _: WinModel().fit(now),
+    "WinModel.predict": lambda now, model: model.predict(now, 10) if model else "",
+    "forecast.top_deals": lambda now, model: forecast.top_deals(now, model=model),
+    "weekly report": _weekly,
+}
+#: the numbers by which a result is compared with that of pandas
+DIGESTS: dict[str, Callable[[Any], dict[str, float]]] = {
+    "funnel.visits": visit_sums,
+    "funnel.dwell": dwell_rows,
+    "targets.decay": decay_sums,
+    "targets.attainment": attainment_sums,
+    "quality.rep_scores": rep_sums,
+    "quality.record_score": score_sums,
+}

@@ -1,0 +1,47 @@
+"""What is measured, by name, and the columns that each reads. Nothing heavy is imported here: a child's memory starts at its parent's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_WORDS = ("pain_point", "solution_fit", "next_step", "customer_words")
+_EVENTS = {"stage_events": ("deal_id", "stage", "entered_at")}
+_CLOSINGS = {"deals": ("deal_id", "status", "closed_at")}
+_DEALS = {"deals": ("deal_id", "owner_id", "amount", "status", "created_at", "closed_at")}
+_RECORDS = {"activities": ("activity_id", "rep_id", "occurred_at", "recorded_at", "next_step_due_at", *_WORDS)}
+_TARGETS = {"targets": ("version", "period", "unit_id", "rep_id", "measure", "amount", "set_at")}
+_FEATURES = {
+    **_EVENTS,
+    "deals": (*_DEALS["deals"], "customer_id", "product_line", "source", "is_new_customer", "expected_close_on", "stage"),
+    "activities": ("deal_id", "rep_id", "direction", "occurred_at", "next_step_due_at", *_WORDS[:3]),
+    "customers": ("customer_id", "tier"),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measured thing: columns it reads by table, whether the report is made of it, whether it exists in pandas."""
+
+    reads: dict[str, tuple[str, ...]]
+    is_in_report: bool = True
+    has_pandas: bool = False
+    needs_model: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    "funnel.visits": Metric(_EVENTS | _CLOSINGS, is_in_report=False, has_pandas=True),
+    "funnel.dwell": Metric(_EVENTS | _CLOSINGS, has_pandas=True),
+    "targets.decay": Metric(_TARGETS, has_pandas=True),
+    "targets.attainment": Metric(_TARGETS | _DEALS | _EVENTS, has_pandas=True),
+    "targets.red_flags": Metric(_DEALS | _EVENTS | {"activities": ("rep_id", "occurred_at", "recorded_at")}),
+    "quality.rep_scores": Metric(_RECORDS, has_pandas=True),
+    "quality.watch_list": Metric(_RECORDS | _DEALS | _EVENTS),
+    "quality.record_score": Metric(_RECORDS, is_in_report=False, has_pandas=True),
+    "WinModel.fit": Metric(_FEATURES),
+    "WinModel.predict": Metric(_FEATURES, is_in_report=False, needs_model=True),
+    "forecast.top_deals": Metric(_FEATURES, needs_model=True),
+    "weekly report": Metric(
+        _FEATURES | {"activities": tuple({*_FEATURES["activities"], *_RECORDS["activities"]})} | _TARGETS, is_in_report=False
+    ),
+}
+IN_REPORT = frozenset(name for name, metric in METRICS.items() if metric.is_in_report)

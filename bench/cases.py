@@ -15,7 +15,11 @@ Result = pl.DataFrame | WinModel | str
 
 
 def rep_sums(frame: pl.DataFrame) -> dict[str, float]:
-    return {"n_reps": frame.height, "n_records": frame["n_records"].sum(), "shrunk_score": frame["shrunk_score"].sum()}
+    return {
+        "n_reps": frame.height,
+        "n_records": float(frame["n_records"].sum()),
+        "shrunk_score": float(frame["shrunk_score"].sum()),
+    }
 
 
 def dwell_rows(frame: pl.DataFrame) -> dict[str, float]:
@@ -25,24 +29,24 @@ def dwell_rows(frame: pl.DataFrame) -> dict[str, float]:
 
 def visit_sums(frame: pl.DataFrame) -> dict[str, float]:
     exits = {f"n_{word}": height for word, height in frame["exit"].value_counts().rows()}
-    return {"n": frame.height, "days": frame["days"].sum(), **exits}
+    return {"n": frame.height, "days": float(frame["days"].sum()), **exits}
 
 
 def attainment_sums(frame: pl.DataFrame) -> dict[str, float]:
     bookings = frame.filter(pl.col("measure") == "bookings")
     reps = bookings.filter(pl.col("rep_id").is_not_null())
-    sums = {"reps": reps["actual_amount"].sum(), "units": bookings["actual_amount"].sum() - reps["actual_amount"].sum()}
-    return {"n": frame.height, **{name: float(amount) for name, amount in sums.items()}}
+    of_reps, of_all = float(reps["actual_amount"].sum()), float(bookings["actual_amount"].sum())
+    return {"n": frame.height, "reps": of_reps, "units": of_all - of_reps}
 
 
 def decay_sums(frame: pl.DataFrame) -> dict[str, float]:
     edges = frame.filter(pl.col("level") != "overall")
-    shares = {name: edges[name].sum() for name in ("retained_share", "cumulative_share")}
+    shares = {name: float(edges[name].sum()) for name in ("retained_share", "cumulative_share")}
     return {"n": edges.height, "gap": float(edges["gap_amount"].sum()), **shares}
 
 
 def score_sums(frame: pl.DataFrame) -> dict[str, float]:
-    return {"n": frame.height, "score": frame["score"].sum(), "timeliness": frame["timeliness"].sum()}
+    return {"n": frame.height, "score": float(frame["score"].sum()), "timeliness": float(frame["timeliness"].sum())}
 
 
 def _weekly(snapshot: Snapshot, model: WinModel | None) -> str:

@@ -24,7 +24,7 @@ def main(kind: str, case: str, n_deals: int) -> None:
     digest = prepared()
     taken = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     result = digest() if callable(digest) else digest
-    print(json.dumps({**taken, "before_bytes": before, "peak_bytes": _peak_bytes(), "digest": result}))  # noqa: T201
+    print(json.dumps({**taken, "before_bytes": before, "peak_bytes": _peak_bytes(), "digest": result}))
 
 
 def _peak_bytes() -> int:
@@ -73,7 +73,7 @@ def _pandas(name: str, place: Place) -> Callable[[], Any]:
     from bench import pandas_versions
     from salesiq import Book
 
-    area = name.split(".")[0]
+    area = name.split(".", maxsplit=1)[0]
     frames = {
         table: pd.read_parquet(place.table(table), columns=columns) for table, columns in pandas_versions.READS[area].items()
     }

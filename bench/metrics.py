@@ -1,16 +1,22 @@
-"""What is measured, by name, and the columns that each reads. Nothing heavy is imported here: a child's memory starts at its parent's."""
+"""What is measured, by name, and the columns that each reads.
+
+Nothing heavy is imported here: a child's memory starts at its parent's.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+Reads = dict[str, tuple[str, ...]]
+
 _WORDS = ("pain_point", "solution_fit", "next_step", "customer_words")
-_EVENTS = {"stage_events": ("deal_id", "stage", "entered_at")}
-_CLOSINGS = {"deals": ("deal_id", "status", "closed_at")}
-_DEALS = {"deals": ("deal_id", "owner_id", "amount", "status", "created_at", "closed_at")}
-_RECORDS = {"activities": ("activity_id", "rep_id", "occurred_at", "recorded_at", "next_step_due_at", *_WORDS)}
-_TARGETS = {"targets": ("version", "period", "unit_id", "rep_id", "measure", "amount", "set_at")}
-_FEATURES = {
+_EVENTS: Reads = {"stage_events": ("deal_id", "stage", "entered_at")}
+_CLOSINGS: Reads = {"deals": ("deal_id", "status", "closed_at")}
+_DEALS: Reads = {"deals": ("deal_id", "owner_id", "amount", "status", "created_at", "closed_at")}
+_RECORDS: Reads = {"activities": ("activity_id", "rep_id", "occurred_at", "recorded_at", "next_step_due_at", *_WORDS)}
+_TARGETS: Reads = {"targets": ("version", "period", "unit_id", "rep_id", "measure", "amount", "set_at")}
+_FEATURES: Reads = {
     **_EVENTS,
     "deals": (*_DEALS["deals"], "customer_id", "product_line", "source", "is_new_customer", "expected_close_on", "stage"),
     "activities": ("deal_id", "rep_id", "direction", "occurred_at", "next_step_due_at", *_WORDS[:3]),
@@ -22,7 +28,7 @@ _FEATURES = {
 class Metric:
     """One measured thing: columns it reads by table, whether the report is made of it, whether it exists in pandas."""
 
-    reads: dict[str, tuple[str, ...]]
+    reads: Mapping[str, tuple[str, ...]]
     is_in_report: bool = True
     has_pandas: bool = False
     needs_model: bool = False

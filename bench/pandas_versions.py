@@ -73,7 +73,7 @@ def _km(days: Floats, is_left: NDArray[np.bool_]) -> dict[str, float]:
     times, first = np.unique(days, return_index=True)
     n_left = np.add.reduceat(is_left.astype(float), first)
     n_at_risk = len(days) - first
-    curve = np.cumprod(1 - n_left / n_at_risk)
+    curve: Floats = np.cumprod(1 - n_left / n_at_risk).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(n_left / (n_at_risk * (n_at_risk - n_left)))
         distance = (np.log(-np.log(curve)) - np.log(-np.log(0.5))) / np.sqrt(greenwood / np.log(curve) ** 2)
@@ -225,8 +225,17 @@ READS: dict[str, dict[str, list[str]]] = {
         "deals": ["deal_id", "customer_id", "owner_id", "amount", "status", "is_new_customer", "closed_at"],
     },
     "quality": {
-        "activities": ["activity_id", "rep_id", "occurred_at", "recorded_at", "next_step_due_at"]
-        + ["pain_point", "solution_fit", "next_step", "customer_words"]
+        "activities": [
+            "activity_id",
+            "rep_id",
+            "occurred_at",
+            "recorded_at",
+            "next_step_due_at",
+            "pain_point",
+            "solution_fit",
+            "next_step",
+            "customer_words",
+        ]
     },
 }
 

@@ -12,16 +12,18 @@ PAGE = Path("bench/RESULTS.md")
 _HEAD = """# Timings and peak memory
 
 Made by `make bench` (`python -m bench`): the sample company at scale (`salesiq.sample.write_scale`), loaded as clean Parquet.
-Every number is the median of {n_rounds} rounds; every measurement ran in a process of its own, of which the peak memory is told
-(imports and, for pandas, the frames included: they are about 0.3 GB of salesiq's). Times are wall seconds; CPU seconds are summed over threads.
+Every number is the median of {n_rounds} rounds; every measurement ran in a process of its own, whose peak memory is told
+(imports and, for pandas, the frames included: they are about 0.3 GB of salesiq's). Times are wall seconds; CPU seconds are
+summed over threads.
 
-- **pandas**: the same metric written plainly in pandas (`bench/pandas_versions.py`) on frames that are in memory already: reading
-  the files (which salesiq's time does include) is left out, as are history, salesiq's findings on decay, its projection of attainment and its
-  reasons for a record's score. Equal numbers are checked. "x pandas" is pandas' time over salesiq's: above 1 salesiq is faster.
-- **scan**: DuckDB alone reading the same columns of the same file once. For `load`: DuckDB alone copying the Parquet files into a file.
-- `weekly report` is the whole page from a snapshot, training included; it asks most metrics at two moments and some of them more than once.
+- **pandas**: the same metric written plainly in pandas (`bench/pandas_versions.py`) on frames that are in memory already:
+  reading the files (which salesiq's time does include) is left out, as are history, salesiq's findings on decay, its
+  projection of attainment and its reasons for a record's score. Equal numbers are checked. "x pandas" is pandas' time over
+  salesiq's: above 1 salesiq is faster.
+- **scan**: DuckDB alone reading the same columns of the same file once. For `load`: DuckDB alone copying the Parquet files.
+- `weekly report` is the whole page from a snapshot, training included; it asks most metrics at two moments.
   `sum of metrics` adds the rows marked with a star, which the report is made of.
-- `quality.record_score` is the frame of all records, which the report never asks for; `quality.rep_scores` is how the report uses it.
+- `quality.record_score` is the frame of all records, which the report never asks for; it uses `quality.rep_scores`.
 """
 _TITLES = ("metric", "wall s", "CPU s", "peak GB", "pandas s", "pandas GB", "× pandas", "scan s", "× scan")
 

@@ -47,9 +47,10 @@ class Reliability:
     `skill_over_stage` and its interval: the same against the base rate of the deal's own stage: what more than stage and time
     is worth. `brier`, `log_loss`, `base_log_loss`: lower is better. `auc`: chance that a won deal was ranked above another.
     `calibration_slope` 1 and `calibration_intercept` 0 mean that probabilities came true as said. `n` counts deals at
-    moments, `n_deals` deals, `n_won` those of `n` won in time, `n_expected` the sum of their probabilities. `bins` has one row per range of probability: `low`, `high`,
-    `n`, `n_won`, `mean_probability`, `won_share` with its 95 % Wilson interval. `kind` names the model: base_rate (by stage and
-    time), logistic, trees. `leaks` names columns found to be known only later. Numbers are None where nothing was evaluated.
+    moments, `n_deals` deals, `n_won` those of `n` won in time, `n_expected` the sum of their probabilities. `bins` has one
+    row per range of probability: `low`, `high`, `n`, `n_won`, `mean_probability`, `won_share` with its 95 % Wilson interval.
+    `kind` names the model: base_rate (by stage and time), logistic, trees. `leaks` names columns found to be known only
+    later. Numbers are None where nothing was evaluated.
 
     >>> found = Reliability("no_signal", "too_little", 30.0)
     >>> found["verdict"], found.message("zh")[:6]

@@ -242,7 +242,7 @@ READS: dict[str, dict[str, list[str]]] = {
 
 def digest(metric: str, found: pd.DataFrame) -> dict[str, float]:
     """The numbers by which the result is compared with salesiq's."""
-    return {
+    digests: dict[str, Callable[[pd.DataFrame], dict[str, Any]]] = {
         "funnel.visits": _visit_sums,
         "funnel.dwell": lambda frame: {
             f"{stage} {name}": value for stage, row in frame.iterrows() for name, value in row.items()
@@ -263,7 +263,8 @@ def digest(metric: str, found: pd.DataFrame) -> dict[str, float]:
             "n_records": frame["n_records"].sum(),
             "shrunk_score": frame["shrunk_score"].sum(),
         },
-    }[metric](found)
+    }
+    return digests[metric](found)
 
 
 def _visit_sums(frame: pd.DataFrame) -> dict[str, float]:

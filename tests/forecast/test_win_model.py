@@ -66,6 +66,18 @@ def test_the_sample_company_against_its_true_probabilities(sample_company: sampl
         assert 0.75 <= said.mean() / true.mean() <= 1.33
 
 
+def test_over_several_companies_the_level_is_true() -> None:
+    """One company's luck moves the level of its forecasts; over three companies it must come out."""
+    biases = []
+    for seed in (7, 8, 9):
+        company = sample.generate(seed=seed)
+        now = Book.from_frames(exported_at=sample.EXPORTED_AT, **company.frames).as_of(sample.EXPORTED_AT)
+        truth = company.truth_frames["win_probabilities"].filter(pl.col("as_of") == sample.EXPORTED_AT.date())
+        both = forecast.win_model(now).predict(now, 90).join(truth, on="deal_id")
+        biases.append(np.mean(both["win_probability"].to_numpy() - both["p_won_90"].to_numpy()))
+    assert abs(float(np.mean(biases))) < 0.03
+
+
 def test_noise_has_no_signal_and_is_answered_with_the_base_rate(noise_book: Book) -> None:
     model = forecast.WinModel().fit(noise_book)
     assert model.reliability().verdict == "no_signal"

@@ -26,8 +26,8 @@ def main() -> None:
         for line in found[n_deals]:
             if wrong := line.disagreements():
                 _say(f"pandas disagrees on {line.name}: {', '.join(wrong)}")
-    if not options.only:
-        _say(f"written: {results.write(found, IN_REPORT, options.rounds, load_before)}")
+        if not options.only:
+            _say(f"written: {results.write(found, IN_REPORT, options.rounds, load_before)}")
 
 
 def _options() -> argparse.Namespace:

@@ -39,12 +39,6 @@ def attainment_sums(frame: pl.DataFrame) -> dict[str, float]:
     return {"n": frame.height, "reps": of_reps, "units": of_all - of_reps}
 
 
-def decay_sums(frame: pl.DataFrame) -> dict[str, float]:
-    edges = frame.filter(pl.col("level") != "overall")
-    shares = {name: float(edges[name].sum()) for name in ("retained_share", "cumulative_share")}
-    return {"n": edges.height, "gap": float(edges["gap_amount"].sum()), **shares}
-
-
 def score_sums(frame: pl.DataFrame) -> dict[str, float]:
     return {"n": frame.height, "score": float(frame["score"].sum()), "timeliness": float(frame["timeliness"].sum())}
 
@@ -73,7 +67,6 @@ RUNS: dict[str, Callable[[Snapshot, WinModel | None], Result]] = {
 DIGESTS: dict[str, Callable[[Any], dict[str, float]]] = {
     "funnel.visits": visit_sums,
     "funnel.dwell": dwell_rows,
-    "targets.decay": decay_sums,
     "targets.attainment": attainment_sums,
     "quality.rep_scores": rep_sums,
     "quality.record_score": score_sums,

@@ -32,6 +32,11 @@ class Metric:
     is_in_report: bool = True
     has_pandas: bool = False
     needs_model: bool = False
+    largest_pandas: int = 10_000_000
+
+    def has_pandas_at(self, n_deals: int) -> bool:
+        """Whether the pandas version is run on so many deals: texts of eight million records take it many minutes."""
+        return self.has_pandas and n_deals <= self.largest_pandas
 
 
 METRICS: dict[str, Metric] = {
@@ -40,9 +45,9 @@ METRICS: dict[str, Metric] = {
     "targets.decay": Metric(_TARGETS, has_pandas=True),
     "targets.attainment": Metric(_TARGETS | _DEALS | _EVENTS, has_pandas=True),
     "targets.red_flags": Metric(_DEALS | _EVENTS | {"activities": ("rep_id", "occurred_at", "recorded_at")}),
-    "quality.rep_scores": Metric(_RECORDS, has_pandas=True),
+    "quality.rep_scores": Metric(_RECORDS, has_pandas=True, largest_pandas=100_000),
     "quality.watch_list": Metric(_RECORDS | _DEALS | _EVENTS),
-    "quality.record_score": Metric(_RECORDS, is_in_report=False, has_pandas=True),
+    "quality.record_score": Metric(_RECORDS, is_in_report=False, has_pandas=True, largest_pandas=100_000),
     "WinModel.fit": Metric(_FEATURES),
     "WinModel.predict": Metric(_FEATURES, is_in_report=False, needs_model=True),
     "forecast.top_deals": Metric(_FEATURES, needs_model=True),

@@ -74,7 +74,7 @@ def measure(place: Place, names: list[str], n_rounds: int, say: Callable[[str], 
     for number in range(n_rounds):
         for name, line in lines.items():
             line.ours.append(take("load" if name == "load" else "salesiq", name, place))
-            if name in METRICS and METRICS[name].has_pandas:
+            if name in METRICS and METRICS[name].has_pandas_at(place.n_deals):
                 line.pandas.append(take("pandas", name, place))
             line.scan.append(take("scan", name, place))
             say(f"{place.n_deals:>9,} deals, round {number + 1}: {name} {line.ours[-1].wall:.2f} s")

@@ -67,16 +67,12 @@ def section(week: Week) -> Section:
 
 def _reasons_against(reliability: Reliability, lang: Language) -> list[str]:
     """Return why nothing is ranked: how the model did on later deals, and the columns that it could not use."""
-    if reliability.skill is None:
-        reasons = [say("refused_too_little", lang)]
-    else:
-        shares = {"skill": reliability.skill, "low": reliability.skill_low, "high": reliability.skill_high}
-        facts = {name: num.share(value, lang, 1) for name, value in shares.items()}
-        reasons = [
-            say("refused_no_skill", lang, n=num.count(reliability.n, lang), n_won=num.count(reliability.n_won, lang), **facts)
-        ]
+    if reliability.skill is None:  # nothing was judged: the model's own sentence says why
+        return [reliability.message(lang)]
+    shares = {"skill": reliability.skill, "low": reliability.skill_low, "high": reliability.skill_high}
+    facts = {name: num.share(value, lang, 1) for name, value in shares.items()}
     return [
-        *reasons,
+        say("refused_no_skill", lang, n=num.count(reliability.n, lang), n_won=num.count(reliability.n_won, lang), **facts),
         *([say("refused_leaks", lang, columns=listed(list(reliability.leaks), lang))] if reliability.leaks else []),
     ]
 

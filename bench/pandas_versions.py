@@ -77,14 +77,15 @@ def _km(days: Floats, is_left: NDArray[np.bool_]) -> dict[str, float]:
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(n_left / (n_at_risk * (n_at_risk - n_left)))
         distance = (np.log(-np.log(curve)) - np.log(-np.log(0.5))) / np.sqrt(greenwood / np.log(curve) ** 2)
-    inside = times[np.abs(distance) < norm.ppf(0.975)]
-    edges, heights = np.append(0.0, times), np.append(1.0, curve[:-1])
+    times, curve, distance = times[n_left > 0], curve[n_left > 0], distance[n_left > 0]
+    inside = np.flatnonzero(np.abs(distance) <= norm.ppf(0.975))
+    edges, heights = np.concatenate([[0.0], times, days[-1:]]), np.append(1.0, curve)
     return {
         "n_visits": len(days),
         "n_open": len(days) - int(is_left.sum()),
         "median_days": _quantile(times, curve, 0.5),
-        "median_low_days": inside.min() if len(inside) else np.nan,
-        "median_high_days": inside.max() if len(inside) else np.nan,
+        "median_low_days": float(times[inside[0]]) if len(inside) else np.nan,
+        "median_high_days": float(times[inside[-1] + 1]) if len(inside) and inside[-1] + 1 < len(times) else np.nan,
         "p75_days": _quantile(times, curve, 0.25),
         "p90_days": _quantile(times, curve, 0.1),
         "mean_days": float((np.diff(edges) * heights).sum()),
@@ -105,23 +106,45 @@ def _plan(frames: Frames) -> pd.DataFrame:
 
 
 def decay(frames: Frames, as_of: pd.Timestamp) -> pd.DataFrame:
-    """What is left of each unit's target in the targets below it; without what salesiq finds out about the gaps."""
+    """What is left of each unit's target in the targets below it; without what salesiq finds out about the gaps.
+
+    A unit without a target stands for what stands below it.
+    """
     keys, plan, units = ["period", "measure", "version"], _plan(frames), frames["org_units"]
-    own = plan[plan["rep_id"].isna()][[*keys, "unit_id", "amount"]].merge(units[["unit_id", "parent_unit_id"]], on="unit_id")
-    below_units = own.dropna(subset=["parent_unit_id"]).groupby([*keys, "parent_unit_id"])["amount"].sum()
+    own = plan[plan["rep_id"].isna()][[*keys, "unit_id", "amount"]]
+    nodes = plan[keys].drop_duplicates().merge(units[["unit_id", "parent_unit_id"]], how="cross")
+    nodes = nodes.merge(own, on=[*keys, "unit_id"], how="left")
+    nodes["depth"] = nodes["unit_id"].map(_depths(units))
     reps = plan[plan["rep_id"].notna()].drop(columns="unit_id").merge(frames["reps"][["rep_id", "unit_id"]], on="rep_id")
-    below_reps = reps.groupby([*keys, "unit_id"])["amount"].sum()
-    below = below_units.rename_axis([*keys, "unit_id"]).add(below_reps, fill_value=0).rename("children_amount")
-    edges = own.merge(below.reset_index(), on=[*keys, "unit_id"])
+    below = reps.groupby([*keys, "unit_id"])["amount"].sum().rename("children_amount")
+    nodes = nodes.join(below, on=[*keys, "unit_id"])
+    for depth in range(nodes["depth"].max(), 0, -1):
+        level = nodes[nodes["depth"] == depth]
+        told = level.assign(told=level["amount"].fillna(level["children_amount"])).dropna(subset=["told"])
+        sums = told.groupby([*keys, "parent_unit_id"])["told"].sum().rename_axis([*keys, "unit_id"]).rename("told")
+        found = nodes[[*keys, "unit_id"]].join(sums, on=[*keys, "unit_id"])["told"]
+        nodes["children_amount"] = nodes["children_amount"].add(found, fill_value=0)
+    edges = nodes.dropna(subset=["children_amount"]).copy()
     edges["gap_amount"] = edges["children_amount"] - edges["amount"]
     edges["retained_share"] = edges["children_amount"] / edges["amount"]
-    edges["cumulative_share"] = edges["retained_share"].where(edges["parent_unit_id"].isna())
-    while edges["cumulative_share"].isna().any():
-        above = edges[[*keys, "unit_id", "cumulative_share"]].rename(
-            columns={"unit_id": "parent_unit_id", "cumulative_share": "above"}
-        )
-        found = edges[[*keys, "parent_unit_id"]].merge(above, on=[*keys, "parent_unit_id"], how="left")["above"].to_numpy()
-        edges["cumulative_share"] = edges["cumulative_share"].fillna(edges["retained_share"] * found)
+    return _with_cumulative(edges, keys)
+
+
+def _depths(units: pd.DataFrame) -> pd.Series[Any]:
+    parent = units.set_index("unit_id")["parent_unit_id"]
+    depth, above = pd.Series(0, index=parent.index), parent
+    while above.notna().any():
+        depth, above = depth + above.notna(), above.map(parent)
+    return depth
+
+
+def _with_cumulative(edges: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    edges["cumulative_share"] = edges["retained_share"].where(edges["depth"] == 0)
+    for depth in range(1, edges["depth"].max() + 1):
+        above = edges[[*keys, "unit_id", "cumulative_share"]].rename(columns={"unit_id": "parent_unit_id"})
+        found = edges[[*keys, "parent_unit_id"]].merge(above, on=[*keys, "parent_unit_id"], how="left")
+        is_level = edges["depth"] == depth
+        edges.loc[is_level, "cumulative_share"] = (edges["retained_share"] * found["cumulative_share"].to_numpy())[is_level]
     return edges
 
 

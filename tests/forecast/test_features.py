@@ -9,6 +9,7 @@ import pytest
 
 from salesiq import forecast
 from salesiq.book import Book
+from salesiq.forecast.features import READS
 
 DAY = dt.timedelta(days=1)
 NOW = dt.datetime(2026, 3, 1)
@@ -92,9 +93,9 @@ def test_attributes_known_only_later_are_null_and_known_ones_are_not() -> None:
     assert after["rep_id"] == "R9"
 
 
-def test_one_in_keeps_whole_deals_and_all_of_them_once(known_book: Book) -> None:
+def test_a_sample_keeps_whole_deals(known_book: Book) -> None:
     now = known_book.as_of("2026-01-01")
     everything = forecast.features(now).drop("rep_win_share", "everybody_win_share")
-    sampled = forecast.features(now, one_in=3).drop("rep_win_share", "everybody_win_share")
+    sampled = forecast.features(now.sample(3, READS)).drop("rep_win_share", "everybody_win_share")
     assert 0 < sampled.height < everything.height
     assert sampled.equals(everything.filter(pl.col("deal_id").is_in(sampled["deal_id"].implode())))

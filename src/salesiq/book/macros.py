@@ -87,7 +87,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(definitions()))
 
 
-def build(con: duckdb.DuckDBPyConnection, prefix: str = "") -> None:
+def build(con: duckdb.DuckDBPyConnection, prefix: str = "main.") -> None:
     """Create every macro on `con`."""
     for schema in ("base", *SUBJECTS):
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")

@@ -6,15 +6,18 @@ import polars as pl
 
 from salesiq.book import Snapshot, needs
 
+#: every table that the macro reads: what a sample to learn from must hold
+READS = ("deals", "stage_events", "stages", "activities", "documents", "customers")
+
 
 @needs("deals", "stage_events")
-def features(snapshot: Snapshot, one_in: int = 1) -> pl.DataFrame:
+def features(snapshot: Snapshot) -> pl.DataFrame:
     """Return one row per deal open at the snapshot's moment, with what was known of it then and nothing later.
 
     Reads `deals`, `stage_events`, `activities`, `documents`, `customers`; a table that is absent leaves its columns at 0 or
     null. The columns are told in `features.sql`; times are calendar days >= 0, shares 0..1. Attributes that the book only
-    learned after the moment (amount, tier, source ...: `is_hindsight`) are null. `one_in` keeps one deal in so many, chosen by
-    a hash of its id. Ordered by deal_id; empty where nothing is open.
+    learned after the moment (amount, tier, source ...: `is_hindsight`) are null. Ordered by deal_id; empty where nothing is
+    open.
 
     >>> import datetime as dt
     >>> from salesiq.book import Book
@@ -24,4 +27,4 @@ def features(snapshot: Snapshot, one_in: int = 1) -> pl.DataFrame:
     >>> found.select("deal_id", "stage", "stage_days", "n_inbound_14", "days_since_inbound").row(0)
     ('D1', 'lead', 4.0, 0, None)
     """
-    return snapshot.run("forecast.features", order=("deal_id",), one_in=one_in)
+    return snapshot.run("forecast.features", order=("deal_id",))

@@ -1,5 +1,4 @@
 -- forecast.features: one row per deal that was open at as_of, with what could be known of it then.
---   one_in            keep one deal in so many, chosen by a hash of deal_id, so that training can look at a sample; 1 keeps all
 --   rep_id            the owner where that was known, else the rep of the newest activity; NULL where nobody is known
 --   age_days          DOUBLE >= 0, since the deal began (creation or first stage event)
 --   stage_days        DOUBLE >= 0, in the stage that it is in; NULL without stage events
@@ -9,7 +8,7 @@
 --   everybody_win_share  0..1, won among all deals closed by as_of; NULL while nothing has closed
 --   days_to_quarter_end  1..92, whole days left in the calendar quarter, today included
 --   amount, tier, is_new_customer, source, product_line, days_to_expected_close   NULL where they were only known after as_of
-CREATE OR REPLACE MACRO forecast.features(as_of, one_in := 1) AS TABLE
+CREATE OR REPLACE MACRO forecast.features(as_of) AS TABLE
 WITH deals AS MATERIALIZED (
     SELECT deal_id, status, created_at, stage, is_hindsight,
         CASE WHEN NOT is_hindsight THEN owner_id END AS owner_id,
@@ -20,12 +19,13 @@ WITH deals AS MATERIALIZED (
         CASE WHEN NOT is_hindsight THEN product_line END AS product_line,
         CASE WHEN NOT is_hindsight THEN expected_close_on END AS expected_close_on
     FROM base.deals(as_of := as_of)
-    WHERE hash(deal_id) % one_in = 0
+), offered AS (
+    SELECT deal_id FROM deals WHERE status = 'open'
 ), visited AS (
     SELECT deal_id, count(*) AS n_visits, count(*) FILTER (exit = 'regressed') AS n_moves_back,
         min(entered_at) AS first_at, max(entered_at) FILTER (left_at IS NULL) AS stage_at
     FROM funnel.visits(as_of := as_of)
-    WHERE hash(deal_id) % one_in = 0
+    SEMI JOIN offered USING (deal_id)
     GROUP BY deal_id
 ), acted AS (
     SELECT deal_id,
@@ -38,24 +38,29 @@ WITH deals AS MATERIALIZED (
         max(occurred_at) AS activity_at,
         max(occurred_at) FILTER (direction = 'inbound') AS inbound_at,
         max(next_step_due_at) AS next_step_due_at,
-        -- the rep of the newest activity, told by one maximum so that ties have one answer
-        substr(max(strftime(occurred_at, '%Y%m%d%H%M%S%f') || rep_id), 21) AS active_rep_id,
         -- counted in whole fields: a sum of fractions would depend on the order of rows
         sum((coalesce(trim(pain_point), '') <> '')::INT + (coalesce(trim(solution_fit), '') <> '')::INT
             + (coalesce(trim(next_step), '') <> '' AND next_step_due_at IS NOT NULL)::INT)
             FILTER (occurred_at > as_of - INTERVAL 90 DAY) AS n_fields_90
     FROM base.activities(as_of := as_of)
-    WHERE deal_id IS NOT NULL AND hash(deal_id) % one_in = 0
+    SEMI JOIN offered USING (deal_id)
+    GROUP BY deal_id
+), active_reps AS (
+    -- who holds a deal whose owner is not known: the rep of the newest activity, told by one maximum so that ties have one answer
+    SELECT deal_id, max(struct_pack(occurred_at, rep_id)).rep_id AS rep_id
+    FROM base.activities(as_of := as_of)
+    SEMI JOIN (SELECT deal_id FROM deals WHERE owner_id IS NULL) USING (deal_id)
+    WHERE rep_id IS NOT NULL
     GROUP BY deal_id
 ), sent AS (
     SELECT deal_id, count(*) AS n_documents, count(opened_at) AS n_documents_opened,
         coalesce(max(sent_at) = max(sent_at) FILTER (opened_at IS NOT NULL), false) AS is_newest_opened
     FROM base.documents(as_of := as_of)
-    WHERE deal_id IS NOT NULL AND hash(deal_id) % one_in = 0
+    SEMI JOIN offered USING (deal_id)
     GROUP BY deal_id
 ), owned AS MATERIALIZED (
-    SELECT deals.*, acted.* EXCLUDE (deal_id), coalesce(deals.owner_id, acted.active_rep_id) AS rep_id
-    FROM deals LEFT JOIN acted USING (deal_id)
+    SELECT deals.*, coalesce(deals.owner_id, active_reps.rep_id) AS rep_id
+    FROM deals LEFT JOIN active_reps USING (deal_id)
 ), overall AS (
     SELECT count(*) FILTER (status = 'won') / nullif(count(*), 0) AS win_share FROM deals WHERE status <> 'open'
 ), records AS (
@@ -78,8 +83,8 @@ SELECT
     coalesce(sent.n_documents, 0) AS n_documents, coalesce(sent.n_documents_opened, 0) AS n_documents_opened,
     coalesce(sent.is_newest_opened, false) AS is_newest_opened,
     n_fields_90 / nullif(3.0 * n_activities_90, 0) AS complete_share,
-    coalesce(owned.next_step_due_at > as_of, false) AS is_next_step_ahead,
-    coalesce(owned.next_step_due_at <= as_of AND owned.activity_at < owned.next_step_due_at, false) AS is_next_step_overdue,
+    coalesce(acted.next_step_due_at > as_of, false) AS is_next_step_ahead,
+    coalesce(acted.next_step_due_at <= as_of AND acted.activity_at < acted.next_step_due_at, false) AS is_next_step_overdue,
     (coalesce(records.n_won, 0) + 10 * overall.win_share) / (coalesce(records.n_closed, 0) + 10) AS rep_win_share,
     overall.win_share AS everybody_win_share,
     date_diff('day', as_of::DATE, (date_trunc('quarter', as_of) + INTERVAL 3 MONTH)::DATE) AS days_to_quarter_end,
@@ -88,6 +93,7 @@ SELECT
 FROM owned
 CROSS JOIN overall
 LEFT JOIN visited ON visited.deal_id = owned.deal_id
+LEFT JOIN acted ON acted.deal_id = owned.deal_id
 LEFT JOIN sent ON sent.deal_id = owned.deal_id
 LEFT JOIN records ON records.rep_id = owned.rep_id
 LEFT JOIN tiers ON tiers.customer_id = owned.customer_id

@@ -15,7 +15,7 @@ from salesiq.book import Book, Snapshot
 from salesiq.errors import ModelError, UsageError
 from salesiq.forecast.calibration import Calibration
 from salesiq.forecast.design import Design
-from salesiq.forecast.features import features
+from salesiq.forecast.features import READS, features
 from salesiq.forecast.fitting import Fitted, fit_all
 from salesiq.forecast.hazards import Inputs, base_from_dict, hazard_from_dict
 from salesiq.forecast.intervals import EDGES, won_within
@@ -62,7 +62,8 @@ class WinModel:
         leaking = [as_exported(book, name) for name in sorted({*declared(book), *leaks(known)["column"].to_list()})]
         one_in = self._one_in(known)
         n_moments = N_MOMENTS if one_in == 1 else N_MOMENTS_OF_A_SAMPLE
-        rows = landmarks(known, choose_moments(known, self.horizon_days, n_moments), one_in)
+        moments = choose_moments(known, self.horizon_days, n_moments)
+        rows = landmarks(known if one_in == 1 else known.sample(one_in, READS), moments)
         self.until = known.as_of
         self._fitted = fit_all(
             rows, known.as_of, horizon_days=self.horizon_days, half_life_days=self.half_life_days, leaks=tuple(leaking)
@@ -76,7 +77,7 @@ class WinModel:
         and time in it, and `is_base_rate` is true. Ordered by deal_id. Raises UsageError before `fit` and for `days` that
         are no number above 0.
         """
-        return self._predicted(features(snapshot), days)
+        return self.predict_rows(features(snapshot), days)
 
     def reliability(self) -> Reliability:
         """Return the verdict with its numbers: see `Reliability`. Raises UsageError before `fit`."""
@@ -115,7 +116,8 @@ class WinModel:
             raise ModelError("forecast.damaged", problem=str(error)) from error
         return model
 
-    def _predicted(self, rows: pl.DataFrame, days: float) -> pl.DataFrame:
+    def predict_rows(self, rows: pl.DataFrame, days: float = 30) -> pl.DataFrame:
+        """Return what `predict` returns, for rows of `forecast.features` that are there already."""
         fitted = self._ready()
         if not days > 0:
             raise UsageError("forecast.bad_days", days=days)

@@ -45,7 +45,7 @@ def top_deals(
     chosen = model or win_model(snapshot)
     _refuse_without_signal(chosen)
     rows = features(snapshot)
-    said = chosen.predict(snapshot, days)
+    said = chosen.predict_rows(rows, days)
     group = [by] if by else []
     order = [*group, "win_probability", "amount", "deal_id"]
     falling = [*(False for _ in group), True, True, False]

@@ -46,10 +46,10 @@ def training_frame(
     return rows.with_columns(label=pl.when(elapsed >= horizon_days).then(label))
 
 
-def landmarks(known: Snapshot, moments: Sequence[dt.datetime], one_in: int = 1) -> pl.DataFrame:
+def landmarks(known: Snapshot, moments: Sequence[dt.datetime]) -> pl.DataFrame:
     """Return the features at each moment with `moment`, and `exit_days` and `outcome` as known to the snapshot `known`."""
     frames = [
-        features(known.earlier(moment), one_in).select(pl.lit(moment, pl.Datetime("us")).alias("moment"), pl.all())
+        features(known.earlier(moment)).select(pl.lit(moment, pl.Datetime("us")).alias("moment"), pl.all())
         for moment in moments or [_BEFORE_ALL]
     ]
     closed = known.sql(

@@ -3,11 +3,19 @@
 --   created_at    moment the deal began; NULL where no export says it
 --   is_hindsight  true where the attributes other than stage, status and dates were only known after as_of
 CREATE OR REPLACE MACRO base.deals(as_of) AS TABLE
-WITH last_events AS (
-    SELECT deal_id, max(entered_at) AS moved_at, arg_max(events.stage, (entered_at, coalesce(position, 0), events.stage)) AS stage
-    FROM base.stage_events(as_of := as_of) AS events
-    LEFT JOIN base.stage_order(as_of := as_of) USING (stage)
+WITH stages AS MATERIALIZED (
+    SELECT stage, is_won, is_lost, row_number() OVER (ORDER BY coalesce(position, 0), stage) AS place
+    FROM base.stage_order(as_of := as_of)
+), newest AS (
+    -- the newest event, and of several at one moment the last of the process, in one number: comparing rows takes four times as long
+    SELECT deal_id, max(entered_at) AS moved_at, max(epoch_us(entered_at)::HUGEINT * 4294967296 + stages.place) AS mark
+    FROM base.stage_events(as_of := as_of)
+    JOIN stages USING (stage)
     GROUP BY deal_id
+), last_events AS (
+    SELECT deal_id, moved_at, stage, is_won, is_lost
+    FROM newest
+    JOIN stages ON stages.place = (mark - epoch_us(moved_at)::HUGEINT * 4294967296)::BIGINT
 ), marked AS (
     SELECT
         versions.* EXCLUDE (stage, status, closed_at, lost_reason),
@@ -17,13 +25,12 @@ WITH last_events AS (
         versions.lost_reason AS stored_lost_reason,
         last_events.stage AS moved_stage,
         last_events.moved_at,
-        CASE WHEN stages.is_won THEN 'won' WHEN stages.is_lost THEN 'lost' ELSE 'open' END AS moved_status,
+        CASE WHEN last_events.is_won THEN 'won' WHEN last_events.is_lost THEN 'lost' ELSE 'open' END AS moved_status,
         -- the stored version speaks unless it was only known later, or a stage event is newer than it
         NOT versions.is_hindsight AND coalesce(last_events.moved_at <= versions.known_from, true) AS is_stored,
         versions.closed_at <= as_of AND coalesce(last_events.moved_at <= versions.closed_at, true) AS is_closed_by_date
     FROM base.deal_versions(as_of := as_of) AS versions
     LEFT JOIN last_events USING (deal_id)
-    LEFT JOIN base.stage_order(as_of := as_of) AS stages ON stages.stage = last_events.stage
 )
 SELECT
     deal_id, customer_id, owner_id, name, amount, currency, product_line, margin_share, source, is_new_customer,

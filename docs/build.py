@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +13,7 @@ from salesiq import forecast, funnel, quality, targets
 from salesiq.tables import CONTRACTS, Contract
 
 HERE = Path(__file__).parent
+TESTS = HERE.parent / "tests"
 SUBJECTS: tuple[ModuleType, ...] = (targets, funnel, quality, forecast)
 KINDS = {
     "master": "things that change; versions are kept",
@@ -82,7 +86,47 @@ def _metric(module: ModuleType, name: str) -> str:
     return f"### {subject}.{name}\n\n`{name}{signature}`\n\n{needs}```text\n{inspect.getdoc(thing)}\n```\n"
 
 
-PAGES = {"tables.md": tables_page, "metrics.md": metrics_page}
+def faults_page() -> str:
+    """Return the page that lists every fault that loading survives, with the tests that provoke it."""
+    faults = tomllib.loads((TESTS / "faults.toml").read_text(encoding="utf-8"))
+    tests = dict(_provoking())
+    lines = [
+        "# Faults and bad input\n",
+        'What is provoked, what must become of it, the exit code, and the tests that provoke it. "Reject" means that the row goes to',
+        "`rejects` with its reason and the rest loads. Generated from `tests/faults.toml` and the tests' markers by `make docs`.\n",
+        "| # | trigger | outcome | exit | tests |",
+        "|---|---|---|---|---|",
+    ]
+    for number, fault in faults.items():
+        named = "<br>".join(f"`{name}`" for name in tests.get(int(number), [])) or "none yet"
+        cells = (_cell(fault[name]) for name in ("trigger", "outcome", "exit"))
+        lines.append(f"| {number} | {' | '.join(cells)} | {named} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+
+
+def _provoking() -> Iterator[tuple[int, list[str]]]:
+    """Yield each fault's number with the names of the tests that carry its marker."""
+    found: dict[int, list[str]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        for test in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(test, ast.FunctionDef):
+                for number in _marked(test):
+                    found.setdefault(number, []).append(f"{path.relative_to(TESTS).as_posix()}::{test.name}")
+    yield from found.items()
+
+
+def _marked(test: ast.FunctionDef) -> Iterator[int]:
+    """Yield the numbers of `@pytest.mark.fault(...)`, also where a parameter carries the marker."""
+    for node in (part for decorator in test.decorator_list for part in ast.walk(decorator)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fault":
+            yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
+
+
+PAGES = {"tables.md": tables_page, "metrics.md": metrics_page, "faults.md": faults_page}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,16 @@ def _builder() -> object:
     return module
 
 
-@pytest.mark.parametrize("name", ["tables.md", "metrics.md"])
+@pytest.mark.parametrize("name", ["tables.md", "metrics.md", "faults.md"])
 def test_generated_pages_are_current(name: str) -> None:
     page = _builder().PAGES[name]()  # type: ignore[attr-defined]
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == page, "run make docs"
+
+
+def test_every_fault_that_loading_must_survive_is_provoked() -> None:
+    faults = tomllib.loads((ROOT / "tests" / "faults.toml").read_text(encoding="utf-8"))
+    provoked = dict(_builder()._provoking())  # type: ignore[attr-defined]
+    assert sorted(provoked) == sorted(int(number) for number in faults)
 
 
 @pytest.mark.parametrize("subject", ["targets", "funnel", "quality", "forecast"])

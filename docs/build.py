@@ -92,8 +92,8 @@ def faults_page() -> str:
     tests = dict(_provoking())
     lines = [
         "# Faults and bad input\n",
-        'What is provoked, what must become of it, the exit code, and the tests that provoke it. "Reject" means that the row goes to',
-        "`rejects` with its reason and the rest loads. Generated from `tests/faults.toml` and the tests' markers by `make docs`.\n",
+        'What is provoked, what must become of it, the exit code, and the tests that provoke it. "Reject" means that the row',
+        "goes to `rejects` with its reason and the rest loads. Generated from `tests/faults.toml` and the tests' markers.\n",
         "| # | trigger | outcome | exit | tests |",
         "|---|---|---|---|---|",
     ]

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from salesiq.i18n import Language, text
+from salesiq.i18n import Language
+from salesiq.load.telling import STATEMENTS, on_one_screen, statements
 
 __all__ = ["FILES", "REMARKS", "LoadReport"]
 
@@ -24,8 +25,6 @@ FILES = {
     "n_skipped": pl.Int64,
 }
 REMARKS = {"source_file": pl.String, "table_name": pl.String, "remark": pl.String, "detail": pl.String, "n": pl.Int64}
-_MOST_LINES, _MOST_FILES = 8, 3
-_ORDER = ("remark", "skipped", "unused")
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,16 @@ class LoadReport:
         return int(self.files[column].sum())
 
     def message(self, lang: Language = "en") -> str:
-        """Return the report as text for one screen."""
-        lines = [self._headline(lang), *self._table(lang)]
-        lines += self._section(lang, "report_rejects", self._reject_lines(lang))
-        lines += self._section(lang, "report_remarks", self._remark_lines(lang))
-        return "\n".join(lines)
+        """Return the report as text for one screen: what came, what was understood, mended, refused and left aside."""
+        return on_one_screen(self, lang)
+
+    def told(self, lang: Language = "en") -> pl.DataFrame:
+        """Return everything that the report says as a frame, one row per statement, nothing left out.
+
+        Columns: `section` (understood, mended, refused, skipped, noticed, unused), `source_file`, `table_name`, `n` (rows, or
+        times), `said` (the sentence in `lang`).
+        """
+        return pl.DataFrame(statements(self, lang), schema=STATEMENTS, orient="row")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, ready for JSON: counts, files, rejects, remarks."""
@@ -109,82 +113,3 @@ class LoadReport:
             "rejects": self.rejects.to_dicts(),
             "remarks": self.remarks.to_dicts(),
         }
-
-    def _headline(self, lang: Language) -> str:
-        if self.is_noop:
-            return text("load.report_noop", lang, mapping=self.mapping)
-        shown = self.exported_at.isoformat(" ", "seconds") if self.exported_at else "—"
-        return text(
-            "load.report_headline",
-            lang,
-            n_in=f"{self.n_rows_in:,}",
-            n_loaded=f"{self.n_loaded:,}",
-            n_rejected=f"{self.n_rejected:,}",
-            n_skipped=f"{self.n_skipped:,}",
-            mapping=self.mapping,
-            exported_at=shown,
-        )
-
-    def _table(self, lang: Language) -> list[str]:
-        return [
-            "  " + text("load.report_file", lang, **{name: _shown(value) for name, value in row.items()})
-            for row in self.files.rows(named=True)
-        ]
-
-    def _section(self, lang: Language, title: str, lines: list[str]) -> list[str]:
-        if not lines:
-            return []
-        more = [text("load.report_more", lang, n=len(lines) - _MOST_LINES)] if len(lines) > _MOST_LINES else []
-        return [text(f"load.{title}", lang), *(f"  {line}" for line in [*lines[:_MOST_LINES], *more])]
-
-    def _reject_lines(self, lang: Language) -> list[str]:
-        groups = self.rejects.group_by("reason", "source_file", "source_column", maintain_order=True).agg(
-            pl.len().alias("n"), pl.col("source_line").first(), pl.col("value").first()
-        )
-        return [
-            text(
-                "load.report_reject",
-                lang,
-                n=row["n"],
-                file=row["source_file"],
-                line=row["source_line"],
-                column=row["source_column"] or "—",
-                value=_short(row["value"]),
-                reason=text(row["reason"], lang),
-            )
-            for row in groups.sort("n", descending=True, maintain_order=True).rows(named=True)
-        ]
-
-    def _remark_lines(self, lang: Language) -> list[str]:
-        """One line per remark; files with the same remark share a line, those that were not used stand last."""
-        shared = self.remarks.group_by("remark", "table_name", "detail", maintain_order=True).agg(
-            pl.col("source_file"), pl.col("n").sum()
-        )
-        rows = sorted(shared.rows(named=True), key=lambda row: _ORDER.index(row["remark"].split("_")[0]))
-        return [
-            text(
-                f"load.{row['remark']}",
-                lang,
-                file=_some(row["source_file"]),
-                table=row["table_name"],
-                detail=row["detail"],
-                n=row["n"],
-            )
-            for row in rows
-        ]
-
-
-def _shown(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _short(value: str | None, most: int = 60) -> str:
-    if value is None:
-        return "—"
-    line = " ".join(value.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def _some(files: list[str]) -> str:
-    more = f" … (+{len(files) - _MOST_FILES})" if len(files) > _MOST_FILES else ""
-    return ", ".join(files[:_MOST_FILES]) + more

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 from rapidfuzz import process
@@ -14,6 +14,7 @@ from rapidfuzz import process
 from salesiq.errors import InputError
 from salesiq.load.amounts import UNITS
 from salesiq.load.batches import Record
+from salesiq.load.derived import absent, refuse_absent
 from salesiq.load.mapping import Column, Entry
 from salesiq.tables import CONTRACTS
 
@@ -35,13 +36,14 @@ class Bound:
 @dataclass(frozen=True)
 class Binding:
     """A file's header bound to an entry: the columns found, the canonical ones that the file lacks, the file's own
-    that nothing reads.
+    that nothing reads. `places` says where the headers stand that expressions name.
     """
 
     header: Record
     columns: tuple[Bound, ...]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
+    places: dict[str, int] = field(default_factory=dict)
 
 
 def normal(header: str) -> str:
@@ -67,9 +69,9 @@ def unit_of(header: str) -> tuple[str, str | None]:
 
 
 def score(record: Record, entry: Entry) -> int:
-    """Count the canonical columns of the entry that the record names."""
+    """Count the canonical columns of the entry that the record names, and the headers that its expressions need."""
     names = _places(record.cells)
-    return sum(1 for column in entry.columns if _find(column, names) is not None)
+    return sum(1 for column in entry.columns if _find(column, names) is not None) + len(_named_places(entry, names))
 
 
 def required(entry: Entry) -> tuple[str, ...]:
@@ -85,7 +87,11 @@ def fits(head: Sequence[Record], entry: Entry) -> int:
         return 0
     names = _places(best.cells)
     needed = [column for column in entry.columns if column.name in required(entry)]
-    return score(best, entry) if all(_find(column, names) is not None for column in needed) else 0
+    if any(_find(column, names) is None for column in needed) or set(absent(entry, _named_places(entry, names))) & set(
+        CONTRACTS[entry.table].required
+    ):
+        return 0
+    return score(best, entry)
 
 
 def bind(head: Sequence[Record], entry: Entry, file: str) -> Binding:
@@ -106,18 +112,21 @@ def bind(head: Sequence[Record], entry: Entry, file: str) -> Binding:
         else:
             bound.append(Bound(column, place, header.cells[place].strip()))
     _refuse_missing(missing, entry, header, file)
+    named = _named_places(entry, names)
+    refuse_absent(entry, named, header.cells, file)
+    missing += absent(entry, named)
     for item in bound:
         _refuse_other_unit(item, entry, file)
-    used = {item.place for item in bound}
+    used = {item.place for item in bound} | set(named.values())
     extra = [cell.strip() for place, cell in enumerate(header.cells) if place not in used and cell.strip()]
-    return Binding(header, tuple(bound), tuple(missing), tuple(extra))
+    return Binding(header, tuple(bound), tuple(missing), tuple(extra), named)
 
 
 def _best(head: Sequence[Record], entry: Entry) -> Record | None:
     """Return the record that names most columns; one name alone is no header unless the entry asks for one or two."""
     scored = [(score(record, entry), -place) for place, record in enumerate(head)]
     most, place = max(scored, default=(0, 0))
-    return head[-place] if most >= min(2, len(entry.columns)) else None
+    return head[-place] if most >= min(2, len(entry.columns) + len(entry.named)) else None
 
 
 def _places(cells: Sequence[str]) -> dict[str, int]:
@@ -141,8 +150,14 @@ def _find(column: Column, names: dict[str, int]) -> int | None:
     return None
 
 
+def _named_places(entry: Entry, names: dict[str, int]) -> dict[str, int]:
+    """Map the headers that the entry's expressions name to their places, where the file has them."""
+    found = {name: _find(Column(name, (name,)), names) for name in entry.named}
+    return {name: place for name, place in found.items() if place is not None}
+
+
 def _refuse_doubles(header: Record, entry: Entry, file: str) -> None:
-    wanted = {normal(name) for column in entry.columns for name in column.headers}
+    wanted = {normal(name) for column in entry.columns for name in column.headers} | {normal(name) for name in entry.named}
     counts = Counter(normal(cell) for cell in header.cells)
     for name, count in counts.items():
         if count > 1 and name in wanted:

@@ -20,19 +20,26 @@ from rapidfuzz import process
 
 from salesiq.errors import UsageError
 from salesiq.load.amounts import UNITS
+from salesiq.load.expressions import Expression, parse_expression
 from salesiq.tables import CONTRACTS
 
-__all__ = ["Column", "Entry", "Mapping", "Rows", "canonical", "preset_names", "read_mapping"]
+__all__ = ["Column", "Derived", "Entry", "History", "Mapping", "Rows", "canonical", "preset_names", "read_mapping"]
 
 LOG_TABLES = ("alerts", "interventions")
 LOADABLE = tuple(name for name, contract in CONTRACTS.items() if contract.kind != "log" or name in LOG_TABLES)
-_TOP_KEYS = ("name", "about", "file", "rows")
+SCOPES, STATES = ("full", "changes"), ("tested", "unverified")
+_TOP_KEYS = ("name", "about", "status", "file", "rows")
 _FILE_KEYS = (
     "match",
     "table",
     "columns",
+    "derived",
     "values",
     "constants",
+    "where",
+    "deleted",
+    "scope",
+    "history",
     "null_values",
     "format",
     "unit",
@@ -44,6 +51,7 @@ _FILE_KEYS = (
     "sheet",
 )
 _COLUMN_KEYS = ("header", "unit", "format", "null_values")
+_HISTORY_KEYS = ("from", "to", "active")
 
 
 @dataclass(frozen=True)
@@ -61,11 +69,30 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Derived:
+    """A canonical column that is calculated from the file's cells before they are read by contract."""
+
+    column: Column
+    expression: Expression
+
+
+@dataclass(frozen=True)
+class History:
+    """Headers that say from when to when each row was true; without `end` a version ends where the next one begins."""
+
+    start: str
+    end: str | None = None
+    active: str | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
     """One `[[file]]`: the files that it matches feed one table.
 
     `where_not_null` names a canonical column: rows where it is empty have nothing to say here and are skipped.
-    `distinct` makes one row of equal ones. `known_later` maps a column to the column whose moment reveals it.
+    `distinct` makes one row of equal ones. `known_later` maps a column to the column whose moment reveals it. `where` keeps
+    the rows for which it is true, `deleted` marks those that the source system has deleted. `scope` says whether the export is
+    all that there is or what has changed. With `history` each row is a version of something, not its state today.
     """
 
     match: tuple[str, ...]
@@ -78,6 +105,20 @@ class Entry:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    derived: tuple[Derived, ...] = ()
+    where: Expression | None = None
+    deleted: Expression | None = None
+    scope: str | None = None
+    history: History | None = None
+    null_values: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Headers that expressions and the history name, beside those of the columns."""
+        conditions = [item for item in (self.where, self.deleted) if item is not None]
+        names = [name for item in (*(item.expression for item in self.derived), *conditions) for name in item.named]
+        past = (self.history.start, self.history.end, self.history.active) if self.history else ()
+        return tuple(dict.fromkeys((*names, *filter(None, past))))
 
 
 @dataclass(frozen=True)
@@ -90,12 +131,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A whole mapping file; `digest` changes whenever what it says changes."""
+    """A whole mapping file; `digest` changes whenever what it says changes. `status` is unverified where its author could not
+    check it against the system or its documentation.
+    """
 
     name: str
     entries: tuple[Entry, ...]
     rows: tuple[Rows, ...] = ()
     digest: str = ""
+    status: str = ""
+    about: str = ""
 
 
 def preset_names() -> tuple[str, ...]:
@@ -140,7 +185,8 @@ def parse_mapping(text: str, name: str, place: str) -> Mapping:
     if not entries:
         raise UsageError("load.mapping_empty", place=place)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Mapping(str(body.get("name", name)), entries, rows, digest)
+    status = _one_of(body.get("status", ""), ("", *STATES), place, "status")
+    return Mapping(str(body.get("name", name)), entries, rows, digest, status, str(body.get("about", "")))
 
 
 def canonical() -> Mapping:
@@ -161,26 +207,75 @@ def _entry(item: Map[str, Any], place: str) -> Entry:
     _check_patterns(match, place)
     _check_table(table, place)
     return Entry(
-        match,
-        table,
-        _columns(item, table, place),
-        _constants(item.get("constants", {}), table, place),
-        _column_name(item.get("where_not_null"), table, place),
-        _flag(item.get("distinct", False), place),
-        {_known(key, table, place): _known(value, table, place) for key, value in item.get("known_later", {}).items()},
-        _delimiter(item.get("delimiter"), place),
-        _encoding(item.get("encoding"), place),
-        None if item.get("sheet") is None else str(item["sheet"]),
+        match=match,
+        table=table,
+        columns=_columns(item, table, place),
+        constants=_constants(item.get("constants", {}), table, place),
+        where_not_null=_column_name(item.get("where_not_null"), table, place),
+        distinct=_flag(item.get("distinct", False), place),
+        known_later={
+            _known(key, table, place): _known(value, table, place) for key, value in _table(item, "known_later", place).items()
+        },
+        delimiter=_delimiter(item.get("delimiter"), place),
+        encoding=_encoding(item.get("encoding"), place),
+        sheet=None if item.get("sheet") is None else str(item["sheet"]),
+        derived=_derived(item, table, place),
+        where=_condition(item, "where", place),
+        deleted=_condition(item, "deleted", place),
+        scope=None if item.get("scope") is None else _one_of(item["scope"], SCOPES, place, "scope"),
+        history=_history(item.get("history"), table, place),
+        null_values=_texts(item.get("null_values", ()), place, "null_values"),
     )
 
 
+def _derived(item: Map[str, Any], table: str, place: str) -> tuple[Derived, ...]:
+    given = _table(item, "derived", place)
+    for name in given:
+        if name in item.get("columns", {}):
+            raise UsageError("load.mapping_twice", place=place, table=table, column=name)
+    return tuple(
+        Derived(_column(name, {"header": []}, item, place), parse_expression(text, place, f"derived.{name}"))
+        for name, text in given.items()
+    )
+
+
+def _condition(item: Map[str, Any], key: str, place: str) -> Expression | None:
+    return None if item.get(key) is None else parse_expression(item[key], place, key, kind="truth")
+
+
+def _history(given: Any, table: str, place: str) -> History | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise UsageError("load.mapping_kind", place=place, name="history", expected='{ from = "header", ... }')
+    _only(given, _HISTORY_KEYS, place, "history ")
+    if "from" not in given:
+        raise UsageError("load.mapping_key_missing", place=place, name="from", where="history")
+    if CONTRACTS[table].kind != "master":
+        raise UsageError("load.mapping_history", place=place, table=table)
+    return History(given["from"], given.get("to"), given.get("active"))
+
+
+def _one_of(given: Any, choices: tuple[str, ...], place: str, name: str) -> str:
+    if given not in choices:
+        raise UsageError("load.mapping_kind", place=place, name=name, expected=" | ".join(filter(None, choices)))
+    return str(given)
+
+
+def _table(item: Map[str, Any], key: str, place: str) -> Map[str, Any]:
+    given = item.get(key, {})
+    if not isinstance(given, dict):
+        raise UsageError("load.mapping_kind", place=place, name=key, expected=f"[file.{key}]")
+    return given
+
+
 def _columns(item: Map[str, Any], table: str, place: str) -> tuple[Column, ...]:
-    values = item.get("values", {})
-    given = item.get("columns", {})
-    for name in (*given, *values):
+    values = _table(item, "values", place)
+    given, derived = _table(item, "columns", place), _table(item, "derived", place)
+    for name in (*given, *derived, *values):
         _known(name, table, place)
     for name in values:
-        if name not in given:
+        if name not in given and name not in derived:
             raise UsageError("load.mapping_values_alone", place=place, table=table, column=name)
     return tuple(_column(name, spec, item, place) for name, spec in given.items())
 
@@ -197,8 +292,15 @@ def _column(name: str, spec: Any, item: Map[str, Any], place: str) -> Column:
         unit,
         _texts(spec.get("format", item.get("format", ())), place, "format"),
         _texts(spec.get("null_values", item.get("null_values", ())), place, "null_values"),
-        {str(key): str(value) for key, value in item.get("values", {}).get(name, {}).items()},
+        _words(item, name, place),
     )
+
+
+def _words(item: Map[str, Any], name: str, place: str) -> dict[str, str]:
+    given = _table(item, "values", place).get(name, {})
+    if not isinstance(given, dict) or any(isinstance(value, list | dict) for value in given.values()):
+        raise UsageError("load.mapping_kind", place=place, name=f"values.{name}", expected='"word" = "word"')
+    return {str(key): _plain_text(value) for key, value in given.items()}
 
 
 def _rows(items: Iterable[Map[str, Any]], place: str) -> Iterable[Rows]:
@@ -219,9 +321,8 @@ def _list_of_tables(body: Map[str, Any], key: str, place: str) -> list[Map[str, 
 
 
 def _constants(given: Map[str, Any], table: str, place: str) -> dict[str, str]:
-    for value in given.values():
-        if isinstance(value, list | dict):
-            raise UsageError("load.mapping_kind", place=place, name="constants", expected="text, number or date")
+    if not isinstance(given, dict) or any(isinstance(value, list | dict) for value in given.values()):
+        raise UsageError("load.mapping_kind", place=place, name="constants", expected="text, number or date")
     return {_known(key, table, place): _plain_text(value) for key, value in given.items()}
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from salesiq.errors import SalesiqError, UsageError
 from salesiq.load.batches import Batch
+from salesiq.load.field_history import Versions
 from salesiq.load.headers import Binding, bind
 from salesiq.load.mapping import Column, Rows
 from salesiq.load.plan import Job, Shelf
@@ -56,6 +57,7 @@ class Reading:
 
     spool: Spool
     zone: str
+    past: Versions = field(default_factory=Versions)
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     known_later: dict[str, str] = field(default_factory=dict)
     known_later_headers: dict[str, str] = field(default_factory=dict)
@@ -112,7 +114,13 @@ class Reading:
         self._reject(file, entry.table, _of_faults(batch, file, entry.table))
         self._skip(file, entry.table, "skipped_blank", batch.n_blank + harvest.n_blank)
         self._skip(file, entry.table, "skipped_not_applicable", harvest.n_not_applicable)
-        self._keep(entry.table, file, harvest.rows, is_distinct=entry.distinct)
+        self._skip(file, entry.table, "skipped_where", harvest.n_left_out, entry.where.text if entry.where else None)
+        self._skip(file, entry.table, "skipped_deleted", harvest.n_deleted)
+        if entry.history is None:
+            self._keep(entry.table, file, harvest.rows, is_distinct=entry.distinct)
+        else:
+            self.past.keep(entry.table, file, harvest.rows)
+            self._look_for_newest(entry.table, harvest.rows, "known_from")
 
     def add_given(self, given: Rows, name: str) -> None:
         """Take the rows that the mapping itself gives."""
@@ -141,6 +149,8 @@ class Reading:
             places = out["place"].implode()
             self.spool.leave_out(table, pl.int_range(len(is_repeated), eager=True).is_in(places))
             self._note_repeats(table, out)
+        for table in self.past.tables():
+            self._note_repeats(table, self.past.settle(table).with_columns(is_distinct=pl.lit(value=False)))
 
     def _note_repeats(self, table: str, out: pl.DataFrame) -> None:
         meant = (pl.col("verdict") == "copy") & pl.col("is_distinct")
@@ -152,9 +162,12 @@ class Reading:
     def _keep(self, table: str, file: str, rows: pl.DataFrame, *, is_distinct: bool) -> None:
         contract = CONTRACTS[table]
         self.spool.add(table, file, rows, key_hashes(rows, contract), is_distinct=is_distinct)
-        if table in _PLANS:
-            return
-        for name in (contract.moment, contract.recorded, *contract.reveals):
+        self._look_for_newest(table, rows)
+
+    def _look_for_newest(self, table: str, rows: pl.DataFrame, *also: str) -> None:
+        contract = CONTRACTS[table]
+        dated = () if table in _PLANS else (contract.moment, contract.recorded, *contract.reveals)
+        for name in (*dated, *also):
             told = _end(rows[name]) if name else None
             if told is not None and (self.newest is None or told > self.newest):
                 self.newest = told
@@ -167,8 +180,8 @@ class Reading:
             self._rejects.append(rejects)
             self._tally(file, table).n_rejected += rejects.height
 
-    def _skip(self, file: str, table: str, remark: str, n: int) -> None:
-        self.remark(file, table, remark, n=n)
+    def _skip(self, file: str, table: str, remark: str, n: int, detail: str | None = None) -> None:
+        self.remark(file, table, remark, detail, n=n)
         self._tally(file, table).n_skipped += n
 
     def _remark_columns(self, job: Job, binding: Binding) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from salesiq.load.batches import Batch
+from salesiq.load.derived import derive, headers_of, past, sift
 from salesiq.load.headers import Binding, Bound
 from salesiq.load.mapping import Column, Entry
 from salesiq.load.values import Parsed, parse
@@ -27,6 +28,8 @@ class Harvest:
     rejects: pl.DataFrame
     n_not_applicable: int
     n_blank: int
+    n_left_out: int = 0
+    n_deleted: int = 0
 
 
 def canonical_rows(batch: Batch, binding: Binding, entry: Entry, file: str, zone: str) -> Harvest:
@@ -39,20 +42,30 @@ def canonical_rows(batch: Batch, binding: Binding, entry: Entry, file: str, zone
         item.column.name: parse(batch.cells[str(item.place)], contract.columns[item.column.name], item.column, zone)
         for item in binding.columns
     }
+    read |= derive(batch, binding.places, entry, zone)
+    sieve = sift(batch, binding.places, entry, zone)
     frame = _frame(read, entry, batch.cells.height, zone)
     faults = _Faults(batch, binding, entry)
-    for item in binding.columns:
-        faults.add(read[item.column.name].reasons, item.column.name)
+    for name, column in read.items():
+        faults.add(column.reasons, name)
+    faults.add(sieve.reasons, "where")
+    told = past(batch, binding.places, entry, zone)
+    if told is not None:
+        faults.add(told.reasons, "history")
     for name in contract.required:
         faults.add(_where(frame[name].is_null(), "reason_required"), name)
     faults.add_contract(frame)
     faults.name_summaries()
     blank = _blank(batch.cells, faults.reasons)
-    applies = _applies(frame, read, entry) & ~blank
+    left_out, deleted = sieve.left_out & ~blank, sieve.deleted & ~blank
+    is_meant = ~(blank | left_out | deleted)
+    applies = _applies(frame, read, entry) & is_meant
     rows = frame.with_columns(pl.lit(file).alias("source_file"), batch.lines.alias("source_line"))
+    if told is not None:
+        rows = rows.with_columns(told.known_from.alias("known_from"), told.known_to.alias("known_to"))
     good = faults.reasons.is_null() & applies
-    n_blank = int(blank.sum())
-    return Harvest(rows.filter(good), faults.rejects(file, applies), int((~applies).sum()) - n_blank, n_blank)
+    counts = [int(mask.sum()) for mask in (is_meant & ~applies, blank, left_out, deleted)]
+    return Harvest(rows.filter(good), faults.rejects(file, applies), *counts)
 
 
 def _blank(cells: pl.DataFrame, reasons: pl.Series) -> pl.Series:
@@ -96,7 +109,7 @@ class _Faults:
     """The first fault of each row of a batch."""
 
     def __init__(self, batch: Batch, binding: Binding, entry: Entry) -> None:
-        self.batch, self.entry = batch, entry
+        self.batch, self.entry, self.places = batch, entry, binding.places
         self.bound: dict[str, Bound] = {item.column.name: item for item in binding.columns}
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, batch.cells.height)
         self.reasons = nothing.alias("reason")
@@ -162,7 +175,7 @@ class _Faults:
                 "table_name": [self.entry.table] * len(places),
                 "source_file": [file] * len(places),
                 "source_line": [self.batch.lines[place] for place in places],
-                "source_column": [self.bound[name].header if name in self.bound else name for name in columns],
+                "source_column": [self._header(name) for name in columns],
                 "value": [self._value(place, name) for place, name in zip(places, columns, strict=True)],
                 "reason": [f"load.{self.reasons[place]}" for place in places],
                 "raw": self.batch.raw(places) if places else [],
@@ -170,11 +183,18 @@ class _Faults:
             schema=REJECT_SCHEMA,
         )
 
+    def _header(self, column: str | None) -> str | None:
+        if column is None or column in self.bound:
+            return self.bound[column].header if column else None
+        return ", ".join(headers_of(self.entry, column)) or column
+
     def _value(self, place: int, column: str | None) -> str | None:
-        if column not in self.bound:
-            return None
-        cell = self.batch.cells[str(self.bound[column].place)][place]
-        return None if cell is None else str(cell)
+        if column in self.bound:
+            cell = self.batch.cells[str(self.bound[column].place)][place]
+            return None if cell is None else str(cell)
+        read = [self.places[name] for name in headers_of(self.entry, column or "") if name in self.places]
+        cells = [self.batch.cells[str(at)][place] for at in read]
+        return " | ".join("" if cell is None else str(cell) for cell in cells) if cells else None
 
 
 REJECT_SCHEMA = {

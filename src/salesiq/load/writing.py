@@ -23,6 +23,8 @@ def write(
     hold.
     """
     with book.write() as writer:
+        for table in reading.past.tables():
+            _fill_past(writer, reading, table, load_id)
         for table in _in_order(reading):
             _merge(writer, reading, table, load_id, exported_at)
         for (file, table), tally in reading.tallies.items():
@@ -40,6 +42,12 @@ def write(
 def _in_order(reading: Reading) -> list[str]:
     loaded = reading.spool.tables()
     return [name for name in CONTRACTS if name in loaded]
+
+
+def _fill_past(writer: Writer, reading: Reading, table: str, load_id: str) -> None:
+    for file, rows in reading.past.chained(table):
+        writer.insert_history(table, rows, load_id=load_id)
+        reading.tallies[file, table].n_new += rows.height
 
 
 def _merge(writer: Writer, reading: Reading, table: str, load_id: str, exported_at: dt.datetime) -> None:

@@ -2,15 +2,15 @@
 --   unit_id         the unit above
 --   child_unit_id, child_rep_id   one of them is set
 --   amount          the child's target; for a unit without one the sum of the targets next below it (is_stand_in)
-CREATE OR REPLACE MACRO targets.children(as_of) AS TABLE
+CREATE OR REPLACE MACRO targets.children(as_of, every_version := false) AS TABLE
 WITH RECURSIVE nodes AS MATERIALIZED (
-    FROM targets.nodes(as_of := as_of)
+    FROM targets.nodes(as_of := as_of, every_version := every_version)
 ), carriers AS MATERIALIZED (
     SELECT period, measure, version, parent_unit_id AS unit_id, unit_id AS child_unit_id, NULL::VARCHAR AS child_rep_id, amount
     FROM nodes
     WHERE amount IS NOT NULL
     UNION ALL
-    SELECT period, measure, version, unit_id, NULL::VARCHAR, rep_id, amount FROM targets.plan(as_of := as_of) WHERE rep_id IS NOT NULL
+    SELECT period, measure, version, unit_id, NULL::VARCHAR, rep_id, amount FROM targets.plan(as_of := as_of, every_version := every_version) WHERE rep_id IS NOT NULL
 ), blanks AS (
     -- every unit without a target, with the units below it down to the first that has one
     SELECT period, measure, version, parent_unit_id, unit_id AS top_id, unit_id FROM nodes WHERE amount IS NULL
@@ -35,17 +35,19 @@ SELECT period, measure, version, parent_unit_id, top_id, NULL::VARCHAR, amount::
 --   rounding_amount  a gap that rounding off, up or down, explains stays below it: n_children times the step of all their amounts,
 --                    the largest of 1, 5, 10, 50 ... yuan that divides each
 --   slip_factor      what the children (or slip_child_id alone) must be multiplied by to be in the unit's own unit of money; else NULL
-CREATE OR REPLACE MACRO targets.edges(as_of) AS TABLE
+CREATE OR REPLACE MACRO targets.edges(as_of, every_version := false) AS TABLE
 WITH children AS MATERIALIZED (
     SELECT *, coalesce(child_unit_id, child_rep_id) AS child_id, (abs(amount) * 100)::DECIMAL(38, 0)::VARCHAR AS cents
-    FROM targets.children(as_of := as_of)
+    FROM targets.children(as_of := as_of, every_version := every_version)
 ), nodes AS MATERIALIZED (
-    SELECT *, count(amount) OVER (PARTITION BY period, measure, version) > 0 AS has_units FROM targets.nodes(as_of := as_of)
+    SELECT *, count(amount) OVER (PARTITION BY period, measure, version) > 0 AS has_units FROM targets.nodes(as_of := as_of, every_version := every_version)
 ), members AS (
-    SELECT parent_unit_id AS unit_id, count(*) AS n_members, count(*) AS n_units
-    FROM base.units(as_of := as_of) WHERE depth > 0 GROUP BY ALL
+    SELECT period, parent_unit_id AS unit_id, count(*) AS n_members, count(*) AS n_units
+    FROM targets.trees(as_of := as_of) WHERE depth > 0 AND NOT is_closed GROUP BY ALL
     UNION ALL
-    SELECT unit_id, count(*), 0 FROM base.reps(as_of := as_of) WHERE left_on IS NULL GROUP BY ALL
+    SELECT trees.period, reps.unit_id, count(*), 0
+    FROM base.reps(as_of := as_of) AS reps JOIN targets.trees(as_of := as_of) AS trees USING (unit_id)
+    WHERE left_on IS NULL GROUP BY ALL
 ), sums AS (
     SELECT
         period, measure, version, unit_id, sum(amount)::DECIMAL(38, 2) AS children_amount, count(*) AS n_children,
@@ -67,7 +69,7 @@ WITH children AS MATERIALIZED (
         (n_children * step)::DECIMAL(38, 2) AS rounding_amount
     FROM nodes
     JOIN sums USING (period, measure, version, unit_id)
-    LEFT JOIN (SELECT unit_id, sum(n_members) AS n_members, sum(n_units) AS n_units FROM members GROUP BY ALL) AS sizes USING (unit_id)
+    LEFT JOIN (SELECT period, unit_id, sum(n_members) AS n_members, sum(n_units) AS n_units FROM members GROUP BY ALL) AS sizes USING (period, unit_id)
 ), factors AS (
     SELECT unnest([1, -1, 2, -2, 3, -3, 4, -4, 8, -8]) AS power
 ), slips AS (

@@ -28,6 +28,9 @@ def _predictions(snapshot: Snapshot) -> pl.DataFrame:
 METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "funnel.visits": funnel.visits,
     "funnel.dwell": lambda snapshot: funnel.dwell(snapshot, by="region"),
+    "funnel.changes": lambda snapshot: funnel.changes(snapshot.earlier(EARLIER), snapshot, by="region"),
+    "funnel.bridge": lambda snapshot: funnel.bridge(snapshot.earlier(EARLIER), snapshot, by="rep_id", period="2026-Q2"),
+    "funnel.stage_flows": lambda snapshot: funnel.stage_flows(snapshot.earlier(EARLIER), snapshot),
     "targets.decay": targets.decay,
     "targets.attainment": targets.attainment,
     "targets.red_flags": targets.red_flags,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import polars as pl
 
 from salesiq import funnel
@@ -54,13 +52,3 @@ def test_every_stage_of_the_sample_company_has_its_row(sample_snapshot: Snapshot
     figure = draw.dwell(frame, "zh")
     assert list(figure.layout.yaxis.ticktext) == frame["stage"].to_list()
     assert [x for x, _ in marks(figure, None)] == frame["median_days"].drop_nulls().to_list()
-
-
-def test_changes_run_from_the_state_before_to_the_state_now():
-    steps = pl.DataFrame(
-        {"step": ["then", "new", "won", "now"], "amount": [Decimal(100), Decimal(50), Decimal(-30), Decimal(120)]},
-    )
-    bars, states = draw.pipeline_changes(steps, "en").data[:2]
-    assert (list(bars.base), list(bars.x)) == ([100.0, 120.0], [50.0, 30.0])
-    assert list(states.x) == [100.0, 120.0]
-    assert bars.marker.color[0] == ACCENT

@@ -8,12 +8,13 @@ from decimal import Decimal
 import polars as pl
 
 from salesiq.book import Book, Snapshot
-from salesiq.reports.sections.changes import bridge, changed_deals, section
+from salesiq.reports.document import Section
+from salesiq.reports.sections.changes import section
 from salesiq.reports.week import Week
 
 
-def week_of(snapshot: Snapshot) -> Week:
-    return Week(snapshot, snapshot.earlier(snapshot.as_of - dt.timedelta(days=7)), "en")
+def section_of(snapshot: Snapshot) -> Section:
+    return section(Week(snapshot, snapshot.earlier(snapshot.as_of - dt.timedelta(days=7)), "en"))
 
 
 def states(snapshot: Snapshot) -> dict[str, tuple[str, Decimal]]:
@@ -21,10 +22,10 @@ def states(snapshot: Snapshot) -> dict[str, tuple[str, Decimal]]:
     return {deal: (status, amount) for deal, status, amount in rows}
 
 
-def test_the_bridge_adds_up_and_equals_a_plain_loop(sample_snapshot: Snapshot):
-    week = week_of(sample_snapshot)
-    found = {row["step"]: (row["n_deals"], row["amount"]) for row in bridge(week, changed_deals(week)).to_dicts()}
-    before, now = states(week.before), states(week.now)
+def test_the_section_tells_the_bridge_of_the_metric_as_a_plain_loop_does(sample_snapshot: Snapshot):
+    told = section_of(sample_snapshot)
+    found = {row["step"]: (row["n_deals"], row["amount"]) for row in told.facts["bridge"]}
+    before, now = states(sample_snapshot.earlier(sample_snapshot.as_of - dt.timedelta(days=7))), states(sample_snapshot)
     expected = {"new": [0, Decimal(0)], "won": [0, Decimal(0)], "lost": [0, Decimal(0)]}
     for deal, (status, amount) in now.items():
         was = before.get(deal)
@@ -37,50 +38,47 @@ def test_the_bridge_adds_up_and_equals_a_plain_loop(sample_snapshot: Snapshot):
     assert expected["won"][0] < 0
     for step, (n_deals, amount) in expected.items():
         assert found[step] == (n_deals, amount), step
-    steps = [amount for step, (_, amount) in found.items() if step not in ("then", "now")]
-    assert found["then"][1] + sum(steps) == found["now"][1]
-    assert found["then"][0] + sum(n for step, (n, _) in found.items() if step not in ("then", "now")) == found["now"][0]
     assert found["now"] == (sum(s == "open" for s, _ in now.values()), sum(a for s, a in now.values() if s == "open"))
+    assert f"{-expected['won'][0]} deals won" in told.finding
+    won = next(table for table in told.tables if table.key == "changes-won")
+    listed = {row["deal_id"] for row in won.frame.to_dicts()}
+    assert listed <= {deal for deal, (status, _) in now.items() if status == "won" and before.get(deal, ("open",))[0] == "open"}
+    assert all(row["source"].startswith(f"{row['deal_id']} · frames/deals:") for row in won.frame.to_dicts())
 
 
-def test_reopened_revalued_and_vanished_deals_close_the_bridge_too():
+def test_what_moved_is_said_of_each_deal():
     first, second = dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 12)
     book = Book(":memory:")
-    rows = [("D1", "open", 100), ("D2", "lost", 40), ("D3", "open", 7), ("D4", "won", 5)]
-    later = [("D1", "open", 130), ("D2", "open", 45), ("D3", "won", 9), ("D4", "won", 6), ("D5", "lost", 1)]
-    for moment, versions in ((first, rows), (second, later)):
+    for moment, stage, amount, owner, close in ((first, "lead", 100, "R1", 20), (second, "quote", 130, "R2", 30)):
         frame = pl.DataFrame(
             {
-                "deal_id": [row[0] for row in versions],
-                "status": [row[1] for row in versions],
-                "amount": [Decimal(row[2]) for row in versions],
+                "deal_id": ["D1"],
+                "status": "open",
+                "stage": stage,
+                "amount": [Decimal(amount)],
+                "owner_id": owner,
+                "expected_close_on": dt.date(2026, 1, close),
                 "created_at": dt.datetime(2025, 12, 1),
-                "closed_at": [None if row[1] == "open" else dt.datetime(2025, 12, 20) for row in versions],
             },
-            schema_overrides={"closed_at": pl.Datetime("us"), "amount": pl.Decimal(18, 2)},
-        )
+        ).cast({"amount": pl.Decimal(18, 2)})
+        stages = pl.DataFrame({"stage": ["lead", "quote"], "position": [1, 2], "is_won": False, "is_lost": False})
         with book.write() as writer:
             writer.merge("deals", frame, load_id=str(moment), exported_at=moment)
-    week = week_of(book.as_of("2026-01-14"))
-    steps = bridge(week, changed_deals(week))
-    found = dict(zip(steps["step"], zip(steps["n_deals"], steps["amount"], strict=True), strict=True))
-    assert found["then"] == (2, Decimal(107))
-    assert found["reopened"] == (1, Decimal(45))
-    assert found["revalued"] == (0, Decimal(32))
-    assert found["won"] == (-1, Decimal(-9))
-    assert found["now"] == (2, Decimal(175))
-    inner = steps.filter(~pl.col("step").is_in(["then", "now"]))
-    assert Decimal(107) + inner["amount"].sum() == Decimal(175)
-    assert 2 + inner["n_deals"].sum() == 2
+            writer.merge("stages", stages, load_id=str(moment), exported_at=moment)
+    told = section_of(book.as_of("2026-01-14"))
+    moved = next(table for table in told.tables if table.key == "changes-moved")
+    assert moved.frame["move"].to_list() == ["Owner changed; +30; lead → quote; Postponed 30 Jan 2026"]
+    steps = {row["step"]: row["amount"] for row in told.facts["bridge"]}
+    assert (steps["then"], steps["amount_up"], steps["now"]) == (100, 30, 130)
 
 
 def test_a_quiet_week_is_said_to_be_one():
     deals = pl.DataFrame(
         {"deal_id": ["D1"], "status": ["open"], "amount": [Decimal(5)], "created_at": [dt.datetime(2026, 1, 1)]}
     )
-    week = week_of(Book.from_frames(deals=deals).as_of("2026-02-01"))
-    steps = bridge(week, changed_deals(week))
-    assert steps.rows() == [("then", 1, Decimal("5.00")), ("now", 1, Decimal("5.00"))]
+    told = section_of(Book.from_frames(deals=deals).as_of("2026-02-01"))
+    assert [row["step"] for row in told.facts["bridge"]] == ["then", "now"]
+    assert "the same as last week" in told.finding
 
 
 def test_open_deals_without_amounts_are_compared_by_number():

@@ -7,12 +7,11 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from salesiq.figures.bridge import Step, bridge
 from salesiq.figures.theme import ACCENT, ACT, ACT_BAND, BAND, GREY, INK, dot, figure, legend_mark, line, numbered, safe
 from salesiq.i18n import Language, text
 from salesiq.i18n import numbers as num
 
-__all__ = ["dwell", "is_slow", "pipeline_changes"]
+__all__ = ["dwell", "is_slow"]
 
 
 def dwell(frame: pl.DataFrame, lang: Language = "zh") -> go.Figure:
@@ -97,14 +96,3 @@ def _words(row: dict[str, Any], lang: Language) -> str:
         n=num.count(row["n_visits"], lang),
         n_open=num.count(row["n_open"], lang),
     )
-
-
-def pipeline_changes(steps: pl.DataFrame, lang: Language = "zh") -> go.Figure:
-    """Draw the way from the open amount then to the open amount now: columns `step`, `amount`, first and last the states."""
-    rows = steps.to_dicts()
-    return bridge([_step(row, is_state=n in (0, len(rows) - 1), lang=lang) for n, row in enumerate(rows)], lang)
-
-
-def _step(row: dict[str, Any], *, is_state: bool, lang: Language) -> Step:
-    words = num.amount(row["amount"], lang) if is_state else num.signed_amount(row["amount"], lang)
-    return Step(text(f"figures.step_{row['step']}", lang), float(row["amount"]), words, is_state=is_state)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from salesiq.funnel.bridge import bridge
+from salesiq.funnel.changes import changes
 from salesiq.funnel.dwell import dwell
+from salesiq.funnel.stage_flows import stage_flows
 from salesiq.funnel.visits import visits
 
-__all__ = ["dwell", "visits"]
+__all__ = ["bridge", "changes", "dwell", "stage_flows", "visits"]

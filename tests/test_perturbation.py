@@ -28,6 +28,9 @@ def _predictions(snapshot: Snapshot) -> pl.DataFrame:
 METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "funnel.visits": funnel.visits,
     "funnel.dwell": lambda snapshot: funnel.dwell(snapshot, by="region"),
+    "funnel.dwell in a window": lambda snapshot: funnel.dwell(snapshot, window=(EARLIER, MOMENT), unit="working"),
+    "funnel.dwell_test": lambda snapshot: funnel.dwell_test(snapshot, by="region", each=True),
+    "funnel.exits": lambda snapshot: funnel.exits(snapshot, by="region"),
     "funnel.changes": lambda snapshot: funnel.changes(snapshot.earlier(EARLIER), snapshot, by="region"),
     "funnel.bridge": lambda snapshot: funnel.bridge(snapshot.earlier(EARLIER), snapshot, by="rep_id", period="2026-Q2"),
     "funnel.stage_flows": lambda snapshot: funnel.stage_flows(snapshot.earlier(EARLIER), snapshot),

@@ -35,7 +35,7 @@ def events_of(history: dict[str, list[tuple[str, float]]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def visits_of(moves: list[tuple[str, float]], as_of: float = 100, **frames: pl.DataFrame) -> list[tuple[Any, ...]]:
+def visits_of(moves: list[tuple[str, float]], as_of: float = 100, **frames: Any) -> list[tuple[Any, ...]]:
     book = Book.from_frames(stages=STAGES, stage_events=events_of({"D": moves}), **frames)
     return funnel.visits(book.as_of(day(as_of))).select("stage", "exit", pl.col("days").round(6)).rows()
 
@@ -61,6 +61,47 @@ def visits_of(moves: list[tuple[str, float]], as_of: float = 100, **frames: pl.D
 )
 def test_each_rule(moves: list[tuple[str, float]], expected: list[tuple[Any, ...]]) -> None:
     assert visits_of(moves) == expected
+
+
+def test_a_loop_is_one_visit_each_time() -> None:
+    found = visits_of([("lead", 0), ("quote", 2), ("lead", 5), ("quote", 9)])
+    assert found == [("lead", "advanced", 2.0), ("quote", "regressed", 3.0), ("lead", "advanced", 4.0), ("quote", None, 91.0)]
+
+
+def test_a_tie_with_the_end_comes_before_it() -> None:
+    """Entered, skipped through and won in one import at one moment: each stage has its visit, of no length."""
+    found = visits_of([("won", 3), ("quote", 3), ("lead", 3)])
+    assert found == [("lead", "advanced", 0.0), ("quote", "won", 0.0)]
+
+
+def test_a_reopened_deal_visits_again_and_the_end_is_its_last() -> None:
+    moves = [("lead", 0), ("lost", 4), ("lead", 10), ("won", 13)]
+    assert visits_of(moves) == [("lead", "lost", 4.0), ("lead", "won", 3.0)]
+    assert visits_of(moves, as_of=11) == [("lead", "lost", 4.0), ("lead", None, 1.0)]
+
+
+def test_terminal_events_after_the_end_are_no_visits() -> None:
+    assert visits_of([("lead", 0), ("won", 4), ("lost", 6), ("won", 8)]) == [("lead", "won", 4.0)]
+
+
+def test_an_event_after_the_closing_date_that_the_deal_row_already_knew_has_no_length() -> None:
+    """The CRM's row says closed on day 10; a clerk's click on day 12, before the export, does not open the deal again."""
+    deals = pl.DataFrame({"deal_id": ["D"], "created_at": [START], "status": ["lost"], "closed_at": [day(10)]})
+    found = visits_of([("lead", 0), ("quote", 12)], deals=deals, exported_at=day(20))
+    assert found == [("lead", "advanced", 12.0), ("quote", "lost", 0.0)]
+
+
+def test_a_merged_deal_is_one_history_in_the_order_of_time() -> None:
+    """Two deals were entered for one; the CRM moved the events of the second under the first."""
+    own, taken_over = [("lead", 0), ("quote", 6)], [("lead", 2), ("sign", 9)]
+    assert visits_of(own) == [("lead", "advanced", 6.0), ("quote", None, 94.0)]
+    assert visits_of(own + taken_over) == [("lead", "advanced", 6.0), ("quote", "advanced", 3.0), ("sign", None, 91.0)]
+
+
+def test_a_renamed_stage_that_the_mapping_joins_goes_on_and_one_that_it_does_not_is_another_stage() -> None:
+    assert visits_of([("lead", 0), ("lead", 5), ("quote", 8)])[0] == ("lead", "advanced", 8.0)
+    apart = visits_of([("lead", 0), ("first talk", 5), ("quote", 8)])
+    assert apart == [("lead", "advanced", 5.0), ("first talk", "regressed", 3.0), ("quote", None, 92.0)]
 
 
 def test_a_deal_closed_without_a_terminal_event_leaves_its_last_stage_then() -> None:

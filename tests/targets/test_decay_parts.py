@@ -4,7 +4,6 @@ import datetime as dt
 from decimal import Decimal
 
 import polars as pl
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -227,7 +226,7 @@ def counted_below(row: dict, units: pl.DataFrame, reps: pl.DataFrame, plan_rows:
             people[place] = people.get(place, Decimal(0)) + amount
     below: dict[str, set[str]] = {}
     newest: dict[str, str] = {}
-    for unit, parent, valid_from, valid_to in units.sort("valid_from").rows():
+    for unit, parent, _, valid_to in units.sort("valid_from").rows():
         is_past = valid_to == dt.date(2026, 1, 15)  # moved away; what closed on the 20th stays
         if parent is not None and not (is_past and units.filter(unit_id=unit).height > 1):
             below.setdefault(parent, set()).add(unit)

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from salesiq.targets.attainment import attainment
+from salesiq.targets.coverage import coverage, coverage_deals
 from salesiq.targets.decay import decay
 from salesiq.targets.decay_parts import decay_parts
+from salesiq.targets.path import path, stale_customers
 from salesiq.targets.red_flags import red_flags
 from salesiq.targets.soundness import problems
+from salesiq.targets.stretch import stretch
 
-__all__ = ["attainment", "decay", "decay_parts", "problems", "red_flags"]
+__all__ = [
+    "attainment",
+    "coverage",
+    "coverage_deals",
+    "decay",
+    "decay_parts",
+    "path",
+    "problems",
+    "red_flags",
+    "stale_customers",
+    "stretch",
+]

@@ -57,7 +57,7 @@ LEFT JOIN targets.standing_reps(as_of := as_of) AS reps USING (rep_id);
 -- targets.attainment: one row per unit and per rep with a target in the period: what was aimed at and what came in.
 --   period_name, start_on, end_on   name of the period and its half-open days
 --   unit_id        the unit; for a rep the rep's own; rep_id NULL for a unit
---   actual_amount  results of the measure with start_on <= day < end_on, for a unit those of all units below it too;
+--   actual_amount  results of the measure with start_on <= day < end_on, for a unit those of all units below it on the period's tree too;
 --                  zero where nothing came in, NULL for a measure that no results are known for (see targets.results)
 --   gap_amount     actual_amount - target_amount: negative is still to come
 CREATE OR REPLACE MACRO targets.attainment(as_of, period_name, start_on, end_on) AS TABLE
@@ -68,7 +68,7 @@ WITH results AS MATERIALIZED (
     GROUP BY ALL
 ), actuals AS (
     SELECT measure, lead_unit_id AS unit_id, NULL::VARCHAR AS rep_id, sum(amount)::DECIMAL(38, 2) AS amount
-    FROM results JOIN targets.lines(as_of := as_of) USING (unit_id)
+    FROM results JOIN (FROM targets.period_lines(as_of := as_of) WHERE period = period_name) USING (unit_id)
     GROUP BY ALL
     UNION ALL
     SELECT measure, NULL, rep_id, sum(amount)::DECIMAL(38, 2) FROM results WHERE rep_id IS NOT NULL GROUP BY ALL
@@ -84,7 +84,7 @@ SELECT
     actual_amount - plan.amount AS gap_amount,
     units.depth
 FROM targets.plan(as_of := as_of) AS plan
-LEFT JOIN base.units(as_of := as_of) AS units USING (unit_id)
+LEFT JOIN targets.trees(as_of := as_of) AS units ON units.unit_id = plan.unit_id AND units.period = plan.period
 LEFT JOIN base.reps(as_of := as_of) AS reps ON reps.rep_id = plan.rep_id
 LEFT JOIN actuals ON actuals.measure = plan.measure
     AND actuals.rep_id IS NOT DISTINCT FROM plan.rep_id

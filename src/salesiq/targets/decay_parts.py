@@ -46,7 +46,7 @@ def decay_parts(
     ...                      "unit_id": ["C", "R"] * 2, "amount": [Decimal(n) for n in (100, 90, 100, 96)],
     ...                      "set_at": ["2026-01-01T00:00:00"] * 2 + ["2026-01-20T00:00:00"] * 2})
     >>> found = decay_parts(Book.from_frames(org_units=units, targets=plan).as_of("2026-02-01"))
-    >>> found.filter(version="v2", level=None).select("gap_amount", "part", "part_amount").rows()
+    >>> found.filter(pl.col("level").is_null(), version="v2").select("gap_amount", "part", "part_amount").rows()
     [(Decimal('-4.00'), 'not_assigned', Decimal('-10.00')), (Decimal('-4.00'), 'revised', Decimal('6.00'))]
     """
     refuse_unsound(snapshot)

@@ -44,6 +44,7 @@ GROUP BY ALL;
 --   is_opened, is_closed   the unit began, or ended, in the period; a unit that closed stays where it stood last
 --   leads            the unit and all above it, from the top; a unit in a cycle has no row
 --   where no unit stood in a period yet, its tree is the one at as_of
+--   (macros are not hygienic: no column in here may be named start_on or end_on, which macros that read it take as parameters)
 CREATE OR REPLACE MACRO targets.trees(as_of) AS TABLE
 WITH RECURSIVE units AS MATERIALIZED (
     SELECT unit_id, parent_unit_id, level, name, coalesce(valid_from, DATE '1900-01-01') AS valid_from, valid_to
@@ -52,16 +53,16 @@ WITH RECURSIVE units AS MATERIALIZED (
 ), periods AS MATERIALIZED (
     SELECT DISTINCT
         period, least(coalesce(targets.period_end(period) - 1, as_of::DATE), as_of::DATE) AS tree_on,
-        least(coalesce(targets.period_start(period), as_of::DATE), as_of::DATE) AS start_on
+        least(coalesce(targets.period_start(period), as_of::DATE), as_of::DATE) AS first_on
     FROM base.targets(as_of := as_of)
 ), windows AS MATERIALIZED (
-    SELECT period, CASE WHEN is_known THEN tree_on ELSE as_of::DATE END AS tree_on, CASE WHEN is_known THEN start_on ELSE as_of::DATE END AS start_on
+    SELECT period, CASE WHEN is_known THEN tree_on ELSE as_of::DATE END AS tree_on, CASE WHEN is_known THEN first_on ELSE as_of::DATE END AS first_on
     FROM (SELECT *, tree_on >= (SELECT min(valid_from) FROM units) AS is_known FROM periods)
 ), stood AS MATERIALIZED (
     SELECT
         windows.*, units.*,
         row_number() OVER (PARTITION BY period, unit_id ORDER BY units.valid_from DESC, parent_unit_id NULLS LAST) AS place
-    FROM units JOIN windows ON units.valid_from <= tree_on AND (valid_to IS NULL OR valid_to > start_on)
+    FROM units JOIN windows ON units.valid_from <= tree_on AND (valid_to IS NULL OR valid_to > first_on)
 ), former AS (
     SELECT
         earlier.period, earlier.unit_id,
@@ -76,7 +77,7 @@ WITH RECURSIVE units AS MATERIALIZED (
     SELECT
         stood.period, unit_id, parent_unit_id, level, name, also_parent_id, former_parent_id,
         CASE WHEN former_parent_id IS NOT NULL THEN valid_from END AS moved_on,
-        since_on > start_on AS is_opened, coalesce(valid_to <= tree_on, false) AS is_closed
+        since_on > first_on AS is_opened, coalesce(valid_to <= tree_on, false) AS is_closed
     FROM stood JOIN firsts USING (unit_id)
     LEFT JOIN former USING (period, unit_id)
     WHERE place = 1

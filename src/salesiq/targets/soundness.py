@@ -21,9 +21,9 @@ def problems(snapshot: Snapshot) -> pl.DataFrame:
     Problems: `cycle` (the unit's parents lead back to it), `unknown_parent`, `several_tops` (more than one unit without a
     parent: a warning only, a holding has several), `repeated_target` (two targets of one carrier, version, period and
     measure), `negative_target`, `bad_period`, `overlapping_periods` (two windows of one carrier cross each other; a month
-    inside its quarter does not), `mixed_currencies` (deals in several: the book has no exchange rates). `decay_parts`, `coverage`,
-    `path`, `allocate` and `alignment_pack` raise UsageError for what would make them wrong. Ordered by problem, file, line
-    and record; empty where all is sound.
+    inside its quarter does not), `mixed_currencies` (deals in several: the book has no exchange rates). `decay_parts`,
+    `coverage`, `path`, `allocate` and `alignment_pack` raise UsageError for what would make them wrong. Ordered by problem,
+    file, line and record; empty where all is sound.
 
     >>> from salesiq.book import Book
     >>> units = pl.DataFrame({"unit_id": ["A", "B"], "parent_unit_id": ["B", "A"], "valid_from": ["2025-01-01"] * 2})

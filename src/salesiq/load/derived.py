@@ -114,7 +114,7 @@ def past(batch: Batch, places: Mapping[str, int], entry: Entry, zone: str) -> Pa
     if entry.history is None:
         return None
     cell, moment = _reader(batch, places, entry.null_values), pl.Datetime("us")
-    start = parse(_cells(cell, entry.history.start), moment, Column("known_from", ()), zone)
+    start = parse(_cells(cell, entry.history.start), moment, Column("known_from", (), formats=entry.formats), zone)
     empty = pl.Series([None], dtype=pl.String).new_from_index(0, batch.cells.height)
     ends = _cells(cell, entry.history.end) if entry.history.end else empty
     ends = ends.set(ends.str.contains("^(9999|[3-9][0-9]{3})-").fill_null(value=False), None)
@@ -124,7 +124,7 @@ def past(batch: Batch, places: Mapping[str, int], entry: Entry, zone: str) -> Pa
         active = calculate(Expression("", asked), cell, len(ends), zone)
         ends = ends.set(active.values.fill_null(value=False), None)
         reasons.append(active.reasons)
-    end = parse(ends, moment, Column("known_to", ()), zone)
+    end = parse(ends, moment, Column("known_to", (), formats=entry.formats), zone)
     return Past(start.values, end.values, pl.select(pl.coalesce([*reasons, end.reasons])).to_series())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -20,10 +20,12 @@ class Versions:
 
     _frames: dict[tuple[str, str], list[pl.DataFrame]] = field(default_factory=dict)
 
-    def keep(self, table: str, file: str, rows: pl.DataFrame) -> None:
-        """Take rows with `known_from` and `known_to`."""
+    def keep(self, table: str, file: str, rows: pl.DataFrame, told: Collection[str]) -> None:
+        """Take rows with `known_from` and `known_to`; `told` are the columns that their file has at all."""
         if rows.height:
-            self._frames.setdefault((table, file), []).append(rows)
+            unfed = [name for name in CONTRACTS[table].columns if name not in told]
+            named = rows.with_columns(untold=pl.lit(unfed, pl.List(pl.String)))
+            self._frames.setdefault((table, file), []).append(named)
 
     def tables(self) -> list[str]:
         """Return the tables that have versions."""
@@ -43,13 +45,30 @@ class Versions:
             self._frames[name, file] = [good.filter(source_file=file)]
         return judged.filter(pl.col("verdict").is_not_null())
 
-    def chained(self, table: str) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield (file, rows), each version ended where the next one of its key begins."""
-        for (file,), rows in chain(self._all(table), CONTRACTS[table]).group_by("source_file", maintain_order=True):
-            yield str(file), rows
+    def chained(self, table: str) -> pl.DataFrame:
+        """Return all versions of a table: each ended where the next one of its key begins, and what its own file does not
+        tell taken from the version before.
+        """
+        contract = CONTRACTS[table]
+        return _carried(chain(self._all(table), contract), contract).drop("untold")
 
     def _all(self, table: str) -> pl.DataFrame:
         return pl.concat(frame for (name, _), frames in self._frames.items() if name == table for frame in frames)
+
+
+def _carried(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Take what a version's file has no column for from the version before: a file of closings does not know who owns a deal.
+
+    Rows are sorted by key and moment. A cell that is empty in a column that the file has stays empty.
+    """
+    if not (rows["untold"].list.len() > 0).any():
+        return rows
+    carried = [
+        pl.col(name).gather(pl.when(~pl.col("untold").list.contains(name)).then("place").forward_fill().over(contract.keys))
+        for name in contract.columns
+        if name not in contract.keys
+    ]
+    return rows.with_row_index("place").with_columns(carried).drop("place")
 
 
 def chain(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:

@@ -45,6 +45,11 @@ class Binding:
     extra: tuple[str, ...]
     places: dict[str, int] = field(default_factory=dict)
 
+    def told(self, entry: Entry) -> frozenset[str]:
+        """Canonical columns that the file, or the entry for all its rows, says something about."""
+        given = (*(item.column.name for item in self.columns), *(item.column.name for item in entry.derived))
+        return frozenset((*given, *entry.constants)) - frozenset(self.missing)
+
 
 def normal(header: str) -> str:
     """Return a header as names are compared: half-width, lower case, one space where there was white space.

@@ -111,6 +111,7 @@ class Entry:
     scope: str | None = None
     history: History | None = None
     null_values: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -225,6 +226,7 @@ def _entry(item: Map[str, Any], place: str) -> Entry:
         scope=None if item.get("scope") is None else _one_of(item["scope"], SCOPES, place, "scope"),
         history=_history(item.get("history"), table, place),
         null_values=_texts(item.get("null_values", ()), place, "null_values"),
+        formats=_texts(item.get("format", ()), place, "format"),
     )
 
 

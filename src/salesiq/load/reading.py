@@ -119,7 +119,7 @@ class Reading:
         if entry.history is None:
             self._keep(entry.table, file, harvest.rows, is_distinct=entry.distinct)
         else:
-            self.past.keep(entry.table, file, harvest.rows)
+            self.past.keep(entry.table, file, harvest.rows, binding.told(entry))
             self._look_for_newest(entry.table, harvest.rows, "known_from")
 
     def add_given(self, given: Rows, name: str) -> None:

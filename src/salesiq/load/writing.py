@@ -45,9 +45,10 @@ def _in_order(reading: Reading) -> list[str]:
 
 
 def _fill_past(writer: Writer, reading: Reading, table: str, load_id: str) -> None:
-    for file, rows in reading.past.chained(table):
-        writer.insert_history(table, rows, load_id=load_id)
-        reading.tallies[file, table].n_new += rows.height
+    rows = reading.past.chained(table)
+    writer.insert_history(table, rows, load_id=load_id)
+    for file, n in rows.group_by("source_file").len().rows():
+        reading.tallies[file, table].n_new += n
 
 
 def _merge(writer: Writer, reading: Reading, table: str, load_id: str, exported_at: dt.datetime) -> None:

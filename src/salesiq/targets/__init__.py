@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salesiq.targets.allocate import allocate, plan_rows
 from salesiq.targets.attainment import attainment
 from salesiq.targets.coverage import coverage, coverage_deals
 from salesiq.targets.decay import decay
@@ -12,12 +13,14 @@ from salesiq.targets.soundness import problems
 from salesiq.targets.stretch import stretch
 
 __all__ = [
+    "allocate",
     "attainment",
     "coverage",
     "coverage_deals",
     "decay",
     "decay_parts",
     "path",
+    "plan_rows",
     "problems",
     "red_flags",
     "stale_customers",

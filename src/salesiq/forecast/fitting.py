@@ -133,7 +133,7 @@ def _choose(history: _History, validated_from: dt.datetime, judged_from: dt.date
     candidates = _candidates(history.rows)
     if len(newer.row) == 0 or not {WON, LOST} <= set(past.ending.tolist()):
         return _Choice(*candidates[0], dict.fromkeys(history.inputs, Calibration()))
-    losses = [_step_loss(learn(inputs, past).hazards(inputs), newer) for _, learn in candidates]
+    losses = [step_loss(learn(inputs, past).hazards(inputs), newer) for _, learn in candidates]
     kind, learn = candidates[int(np.argmin(losses))]
     calibrations = {view: Calibration.fit(learn(seen, past).hazards(seen), newer) for view, seen in history.inputs.items()}
     return _Choice(kind, learn, calibrations)
@@ -188,7 +188,8 @@ def _without_model(history: _History, until: dt.datetime, reliability: Reliabili
     return Fitted(history.design, base, base, Calibration(), reliability)
 
 
-def _step_loss(hazards: Floats, seen: Steps) -> float:
+def step_loss(hazards: Floats, seen: Steps) -> float:
+    """Return the mean log-loss of steps: of what happened in each interval, under hazards by row and interval."""
     chances = hazards[seen.row, seen.interval]
     whole = np.stack([1 - chances.sum(axis=1), chances[:, 0], chances[:, 1]], axis=1)[:, [OPEN, WON, LOST]]
     said = whole[np.arange(len(seen.row)), seen.ending]

@@ -61,6 +61,12 @@ class Inputs:
         cells = list(zip(stages, bands.tolist(), strict=True))
         return cls(design.matrix(rows), calendar(rows["days_to_quarter_end"].cast(pl.Float64).to_numpy()), cells)
 
+    @classmethod
+    def blank(cls, height: int, matrix: Floats | None = None) -> Inputs:
+        """Make inputs without a calendar or stages, of plain columns."""
+        columns = np.zeros((height, 0)) if matrix is None else matrix
+        return cls(columns, np.zeros((height, N_INTERVALS, 2)), [("", 0)] * height)
+
     def __len__(self) -> int:
         return len(self.matrix)
 
@@ -225,10 +231,40 @@ class Trees:
         return {"kind": self.kind, "base": self.base.to_dict(), "text": self.booster.model_to_string()}
 
 
+@dataclass(frozen=True)
+class Blend:
+    """The mean of two models' hazards: where they err differently, the mean errs less than either."""
+
+    kind: ClassVar[str] = "blend"
+    members: tuple[Hazard, Hazard]
+
+    @classmethod
+    def fit(cls, inputs: Inputs, seen: Steps, strength: float) -> Blend:
+        """Fit a logistic regression and trees to the steps."""
+        return cls((Logistic.fit(inputs, seen, strength), Trees.fit(inputs, seen)))
+
+    def hazards(self, inputs: Inputs) -> Floats:
+        """Return rows x intervals x [won, lost]."""
+        first, second = (member.hazards(inputs) for member in self.members)
+        return (first + second) / 2
+
+    def contributions(self, inputs: Inputs, n_intervals: int) -> Floats:
+        """Return rows x (columns + 1): the mean of the members' contributions."""
+        first, second = (member.contributions(inputs, n_intervals) for member in self.members)
+        return (first + second) / 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can keep."""
+        return {"kind": self.kind, "members": [member.to_dict() for member in self.members]}
+
+
 def hazard_from_dict(kept: Mapping[str, Any]) -> Hazard:
     """Return the model that `to_dict` told."""
     if kept["kind"] == BaseRate.kind:
         return base_from_dict(kept)
+    if kept["kind"] == Blend.kind:
+        first, second = (hazard_from_dict(member) for member in kept["members"])
+        return Blend((first, second))
     base = base_from_dict(kept["base"])
     if kept["kind"] == Logistic.kind:
         return Logistic(base, np.array(kept["weights"]), np.array(kept["offsets"]))

@@ -113,6 +113,8 @@ def _read(reading: Reading, jobs: Sequence[Job], shelf: Shelf, mapping: Mapping,
         reading.read(job, shelf, progress)
     for rows in mapping.rows:
         reading.add_given(rows, mapping.name)
+    if mapping.status == "unverified":
+        reading.remark(f"mapping:{mapping.name}", None, "remark_unverified")
     reading.remark_unread()
     reading.settle_repeats()
 

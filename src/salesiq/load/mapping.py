@@ -27,7 +27,7 @@ __all__ = ["Column", "Derived", "Entry", "History", "Mapping", "Rows", "canonica
 
 LOG_TABLES = ("alerts", "interventions")
 LOADABLE = tuple(name for name, contract in CONTRACTS.items() if contract.kind != "log" or name in LOG_TABLES)
-SCOPES, STATES = ("full", "changes"), ("tested", "unverified")
+SCOPES, STATES = ("full", "changes"), ("tested", "documented", "unverified")
 _TOP_KEYS = ("name", "about", "status", "file", "rows")
 _FILE_KEYS = (
     "match",
@@ -132,8 +132,8 @@ class Rows:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A whole mapping file; `digest` changes whenever what it says changes. `status` is unverified where its author could not
-    check it against the system or its documentation.
+    """A whole mapping file; `digest` changes whenever what it says changes. `status` says what it was checked
+    against: real exports (tested), the system's documentation (documented), or neither (unverified).
     """
 
     name: str

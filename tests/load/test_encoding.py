@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salesiq.errors import InputError
 from salesiq.load import encoding
-from salesiq.load.encoding import blocks, detect
+from salesiq.load.encoding import blocks
+from salesiq.load.recognition import detect
 
 TEXT = "编号,名称\n1,上海食品有限公司\n2,杭州便利连锁\n"
 
@@ -36,21 +36,6 @@ def test_four_byte_gb18030(tmp_path: Path) -> None:
 
 def test_ascii_is_utf8(tmp_path: Path) -> None:
     assert detect(written(tmp_path, b"a,b\n1,2\n"), "f.csv") == "utf-8"
-
-
-@pytest.mark.parametrize("codec", ["mac-roman", "cp1252", "big5"])
-def test_an_encoding_that_fits_anything_must_be_named(tmp_path: Path, codec: str) -> None:
-    words = "客戶,國際貿易股份有限公司\n" if codec == "big5" else "Amélie,Café Zoë São\n"
-    path = written(tmp_path, ("name,city\n" + words * 5).encode(codec))
-    with pytest.raises(InputError, match="neither UTF-8 nor GB18030"):
-        detect(path, "f.csv")
-    assert detect(path, "f.csv", codec) == codec
-    assert words in b"".join(block.data for block in blocks(path, codec)).decode()
-
-
-def test_mac_roman_of_the_real_file_is_not_taken_for_chinese(shared_data: Path) -> None:
-    with pytest.raises(InputError, match="neither UTF-8 nor GB18030"):
-        detect(shared_data / "aws_saas_sales" / "sales_pipeline.csv", "sales_pipeline.csv")
 
 
 def test_a_stray_line_does_not_decide(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from salesiq.load.dialects import Dialect
 from salesiq.load.layout import layout
 from salesiq.load.records import split
 from salesiq.load.text_files import TextTable
@@ -30,7 +31,7 @@ def written(rows: list[list[str]], end: str = "\n") -> str:
 def table_of(folder: Path, text: str | bytes, delimiter: str = ",") -> TextTable:
     path = folder / "t.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return TextTable(path, "utf-8", delimiter)
+    return TextTable(path, "utf-8", Dialect(delimiter))
 
 
 def rows_of(table: TextTable) -> tuple[list[tuple[str, ...]], list[tuple[int, str]], list[int], int]:
@@ -48,8 +49,8 @@ def rows_of(table: TextTable) -> tuple[list[tuple[str, ...]], list[tuple[int, st
 @given(ROWS, st.sampled_from(["\n", "\r\n"]))
 def test_what_the_csv_module_writes_is_regular_and_comes_back(rows: list[list[str]], end: str) -> None:
     text = written(rows, end)
-    pieces = list(split(text, ",", width=len(rows[0])))
-    found = layout(text.encode(), ",", is_last=True)
+    pieces = list(split(text, Dialect(), width=len(rows[0])))
+    found = layout(text.encode(), Dialect(), is_last=True)
     assert found is not None
     assert found.widths.tolist() == [len(row) for row in rows]
     assert not found.blank.any()
@@ -144,7 +145,7 @@ def test_csv_spectrum_comes_back(shared_data: Path) -> None:
         if b"\r" not in path.read_bytes():  # this copy of the corpus lost its carriage returns
             truth = truth.replace("\\r\\n", "\\n")
         expected = json.loads(truth)
-        table = TextTable(path, "utf-8", ",")
+        table = TextTable(path, "utf-8")
         header = table.head()[0]
         found = [dict(zip(header.cells, row, strict=True)) for row in rows_of(table)[0]]
         expected = expected if isinstance(expected, list) else [expected]

@@ -51,7 +51,7 @@ def test_a_mapping_is_read_whole() -> None:
         (('"deals*.csv"', '"/etc/*.csv"'), "reaches outside the folder"),
         (('table = "deals"', 'table = "deals"\nencoding = "zip"'), "names the encoding zip"),
         (('table = "deals"', 'table = "deals"\nencoding = "klingon"'), "names the encoding klingon"),
-        (('table = "deals"', 'table = "deals"\ndelimiter = "ab"'), "delimiter must be one character"),
+        (('table = "deals"', 'table = "deals"\ndelimiter = "123456789"'), "delimiter must be 1-8 characters"),
         (('table = "deals"', 'table = "deals"\ndistinct = "yes"'), "distinct must be true or false"),
         (('match = "deals*.csv"', ""), "lacks the key match"),
         (('table = "deals"', 'table = "deals"\nscope = "half"'), "scope must be full | changes"),

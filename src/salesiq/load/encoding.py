@@ -1,22 +1,15 @@
-"""Which encoding a text file is in, and its content as UTF-8, block by block, with nothing replaced in silence."""
+"""The content of a text file as UTF-8, block by block, with nothing replaced in silence."""
 
 from __future__ import annotations
 
 import codecs
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from salesiq.errors import InputError
-
-__all__ = ["Block", "blocks", "detect"]
+__all__ = ["Block", "blocks", "start"]
 
 BLOCK_BYTES = 16 * 1024 * 1024
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_OUTSIDE_ASCII = re.compile(r"[^\x00-\x7f]")
-_NOT_ASCII_BYTE = re.compile(rb"[\x80-\xff]")
 
 
 @dataclass(frozen=True)
@@ -29,86 +22,14 @@ class Block:
     bad: dict[int, int]
 
 
-def detect(path: Path, name: str, given: str | None = None) -> str:
-    """Return the encoding of a file: by its mark, as the mapping says, or because only one of UTF-8 and GB18030 fits.
-
-    A file in which only some lines do not fit keeps the encoding of the others. Raises `InputError` where neither
-    fits: an 8-bit encoding fits everything, so only the mapping can name it.
-    """
+def start(path: Path, encoding: str, n_bytes: int) -> str:
+    """Return the first lines of a file, as far as they stand whole in its first bytes."""
     with path.open("rb") as file:
-        start = file.read(4)
-    for mark, encoding in _MARKS:
-        if start.startswith(mark):
-            return encoding
-    if given is not None:
-        return given
-    return "utf-8" if _is_utf8(path) else _by_most_lines(path, name)
-
-
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(BLOCK_BYTES):
-                decoder.decode(piece)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_common_chinese(text: str) -> bool:
-    """Whether the text's characters outside ASCII are nearly all of the everyday set (GB 2312)."""
-    strange = _OUTSIDE_ASCII.findall(text)
-    common = sum(1 for character in strange if _in_gb2312(character))
-    return bool(strange) and common >= 0.9 * len(strange)
-
-
-def _in_gb2312(character: str) -> bool:
-    try:
-        return len(character.encode("gb2312")) == 2
-    except UnicodeEncodeError:
-        return False
-
-
-def _foreign_lines(path: Path, most: int = 5000) -> list[bytes]:
-    found: list[bytes] = []
-    with path.open("rb") as file:
-        for line in file:
-            if _NOT_ASCII_BYTE.search(line):
-                found.append(line)
-                if len(found) == most:
-                    break
-    return found
-
-
-def _by_most_lines(path: Path, name: str) -> str:
-    """Take the encoding that at least half of the lines outside ASCII fit; what they say in GB18030 must be everyday
-    Chinese.
-    """
-    lines = _foreign_lines(path)
-    as_utf8 = _decoded(lines, "utf-8")
-    if 2 * len(as_utf8) >= len(lines):
-        return "utf-8"
-    as_gb18030 = _decoded(lines, "gb18030")
-    if 2 * len(as_gb18030) >= len(lines) and _is_common_chinese("".join(as_gb18030)):
-        return "gb18030"
-    raise InputError("load.unknown_encoding", file=name, guess=_guess(path))
-
-
-def _decoded(lines: Sequence[bytes], encoding: str) -> list[str]:
-    found = []
-    for line in lines:
-        with suppress(UnicodeDecodeError):
-            found.append(line.decode(encoding))
-    return found
-
-
-def _guess(path: Path) -> str:
-    import charset_normalizer  # only needed for this message
-
-    best = charset_normalizer.from_bytes(b"".join(_foreign_lines(path, 500))).best()
-    return best.encoding if best else "?"
+        data = file.read(n_bytes)
+        is_whole = not file.read(1)
+    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(data, final=is_whole)
+    cut = len(text) if is_whole else max(text.rfind("\n"), text.rfind("\r")) + 1
+    return text[:cut] if cut else text
 
 
 def blocks(path: Path, encoding: str) -> Iterator[Block]:
@@ -127,7 +48,7 @@ def _pieces(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
         while piece := file.read(BLOCK_BYTES):
             data = rest + piece
-            cut = data.rfind(b"\n") + 1
+            cut = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, -1) + 1  # the last may be the first half of \r\n
             if not cut:
                 rest = data
                 continue
@@ -176,7 +97,7 @@ def _wide_blocks(path: Path, encoding: str) -> Iterator[Block]:
     with path.open("rb") as file:
         while piece := file.read(BLOCK_BYTES):
             text = rest + decoder.decode(piece)
-            cut = text.rfind("\n") + 1
+            cut = text.rfind("\n") + 1 or text.rfind("\r", 0, -1) + 1
             rest = text[cut:]
             if cut:
                 yield Block(text[:cut].encode(), {})

@@ -16,9 +16,10 @@ from salesiq.load.amounts import UNITS
 from salesiq.load.batches import Record
 from salesiq.load.derived import absent, refuse_absent
 from salesiq.load.mapping import Column, Entry
+from salesiq.load.shape import fitted, header_rows, other_width, unnamed
 from salesiq.tables import CONTRACTS
 
-__all__ = ["Binding", "Bound", "bind", "fits", "normal", "score"]
+__all__ = ["Binding", "Bound", "bind", "fits", "mark", "normal", "score"]
 
 _UNIT = re.compile(r"\s*(?:[(\[/:]|单位)\s*(?:单位)?:?\s*(人民币)?(百万元|千万元|万元|千元|亿元|元|万|亿)\s*[)\]]?$")
 _SHORT_UNITS = {"万": "万元", "亿": "亿元"}
@@ -124,14 +125,32 @@ def bind(head: Sequence[Record], entry: Entry, file: str) -> Binding:
         _refuse_other_unit(item, entry, file)
     used = {item.place for item in bound} | set(named.values())
     extra = [cell.strip() for place, cell in enumerate(header.cells) if place not in used and cell.strip()]
+    header = fitted(header, head, has_all=not missing)
+    width = other_width(header, head)
+    if width is not None:
+        raise InputError("load.header_width", file=file, line=header.line, n=len(header.cells), width=width)
     return Binding(header, tuple(bound), tuple(missing), tuple(extra), named)
+
+
+def mark(head: Sequence[Record], entry: Entry) -> int:
+    """Return how many columns of the entry the best header among the first records names."""
+    return max((score(record, entry) for record in _headers(head, entry)), default=0)
+
+
+def _headers(head: Sequence[Record], entry: Entry) -> Sequence[Record]:
+    """Return what may be the header: rows alone before rows together, the first before those below."""
+    if entry.shape.header == "none":
+        found = unnamed(head, entry.shape.header_line)
+        return [found] if found else []
+    return [*header_rows(head, entry.shape.header_rows, entry.shape.header_line)]
 
 
 def _best(head: Sequence[Record], entry: Entry) -> Record | None:
     """Return the record that names most columns; one name alone is no header unless the entry asks for one or two."""
-    scored = [(score(record, entry), -place) for place, record in enumerate(head)]
+    choices = _headers(head, entry)
+    scored = [(score(record, entry), -place) for place, record in enumerate(choices)]
     most, place = max(scored, default=(0, 0))
-    return head[-place] if most >= min(2, len(entry.columns) + len(entry.named)) else None
+    return choices[-place] if most >= min(2, len(entry.columns) + len(entry.named)) else None
 
 
 def _places(cells: Sequence[str]) -> dict[str, int]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from salesiq.load.dialects import Dialect
+
 __all__ = ["Layout", "layout"]
 
 Positions = npt.NDArray[np.int64]
-_LF, _CR, _QUOTE = 10, 13, 34
+_LF, _CR, _NO_BYTE = 10, 13, 0xFF  # no text in UTF-8 holds the last
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Layout:
         return self.ends <= self.starts
 
 
-def layout(data: bytes, delimiter: str, *, is_last: bool) -> Layout | None:
-    """Return the layout of a block, or None where its quoting or its line ends are not regular.
+def layout(data: bytes, dialect: Dialect, *, is_last: bool) -> Layout | None:
+    """Return the layout of a block, or None where its quoting or its line ends are not regular, or its delimiter is long.
 
     An unfinished record at the end is left out of `used` unless the block is the last.
 
@@ -46,15 +48,16 @@ def layout(data: bytes, delimiter: str, *, is_last: bool) -> Layout | None:
     >>> found.lines.tolist(), found.widths.tolist()
     ([0, 1], [2, 2])
     """
-    if data.count(b"\r") != data.count(b"\r\n"):
+    if data.count(b"\r") != data.count(b"\r\n") or not _is_provable(data, dialect):
         return None
+    delimiter, quote = ord(dialect.delimiter), ord(dialect.quote) if dialect.quote else _NO_BYTE
     cells = np.frombuffer(data, dtype=np.uint8)
     wanted = np.zeros(256, dtype=bool)
-    wanted[[_LF, _QUOTE, ord(delimiter)]] = True
+    wanted[[_LF, quote, delimiter]] = True
     events = np.flatnonzero(wanted[cells])
     kinds = cells[events]
-    is_quote = kinds == _QUOTE
-    if is_quote.any() and not _regular(cells, events[is_quote], ord(delimiter), is_last=is_last):
+    is_quote = kinds == quote
+    if is_quote.any() and not _regular(cells, events[is_quote], delimiter, quote, is_last=is_last):
         return None
     outside = (np.cumsum(is_quote) % 2 == 0) & ~is_quote
     all_ends = events[kinds == _LF]
@@ -63,10 +66,17 @@ def layout(data: bytes, delimiter: str, *, is_last: bool) -> Layout | None:
     if is_last and used < len(data):
         ends, used = np.append(ends, len(data)), len(data)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1]) if len(ends) else np.zeros(0, np.int64)
-    delimiters = events[outside & (kinds == ord(delimiter))]
+    delimiters = events[outside & (kinds == delimiter)]
     widths = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
     lines = np.searchsorted(all_ends, starts)
     return Layout(starts, _without_return(cells, starts, ends), lines, widths, int((all_ends < used).sum()), used)
+
+
+def _is_provable(data: bytes, dialect: Dialect) -> bool:
+    """Whether counting marks can tell where cells end: one byte a mark, doubled inside cells."""
+    if len(dialect.delimiter.encode()) > 1 or len(dialect.quote.encode()) > 1:
+        return False
+    return dialect.is_doubled or not dialect.quote or (bool(dialect.escape) and dialect.escape.encode() not in data)
 
 
 def _without_return(cells: npt.NDArray[np.uint8], starts: Positions, ends: Positions) -> Positions:
@@ -74,13 +84,13 @@ def _without_return(cells: npt.NDArray[np.uint8], starts: Positions, ends: Posit
     return np.where((ends > starts) & (cells[before] == _CR), ends - 1, ends) if len(cells) else ends
 
 
-def _regular(cells: npt.NDArray[np.uint8], quotes: Positions, delimiter: int, *, is_last: bool) -> bool:
+def _regular(cells: npt.NDArray[np.uint8], quotes: Positions, delimiter: int, quote: int, *, is_last: bool) -> bool:
     """Whether quotes come in pairs that enclose whole fields; a doubled quote inside is such a pair end and begin."""
     opening, closing = quotes[0::2], quotes[1::2]
     if len(opening) != len(closing) and is_last:
         return False
     borders = np.zeros(256, dtype=bool)
-    borders[[_LF, _CR, delimiter, _QUOTE]] = True
+    borders[[_LF, _CR, delimiter, quote]] = True
     before = cells[np.maximum(opening - 1, 0)]
     after = cells[np.minimum(closing + 1, len(cells) - 1)]
     # a quote as neighbour is the twin of a doubled one: between an opening and the closing before it there is no third

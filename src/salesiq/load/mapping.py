@@ -19,8 +19,10 @@ from typing import Any
 from rapidfuzz import process
 
 from salesiq.errors import UsageError
-from salesiq.load.amounts import UNITS
+from salesiq.load.amounts import PLAIN_STYLE, UNITS, Style
 from salesiq.load.expressions import Expression, parse_expression
+from salesiq.load.shape_keys import SHAPE_KEYS, Shape, read_delimiter, read_shape
+from salesiq.load.value_keys import VALUE_KEYS, check_formats, read_style, read_zone
 from salesiq.tables import CONTRACTS
 
 __all__ = ["Column", "Derived", "Entry", "History", "Mapping", "Rows", "canonical", "preset_names", "read_mapping"]
@@ -49,15 +51,17 @@ _FILE_KEYS = (
     "delimiter",
     "encoding",
     "sheet",
+    *SHAPE_KEYS,
+    *VALUE_KEYS,
 )
-_COLUMN_KEYS = ("header", "unit", "format", "null_values")
+_COLUMN_KEYS = ("header", "unit", "format", "null_values", *VALUE_KEYS)
 _HISTORY_KEYS = ("from", "to", "active")
 
 
 @dataclass(frozen=True)
 class Column:
     """How one canonical column is read: the headers that name it, its unit, date forms, words for null, word for word
-    values.
+    values, how its amounts are written, and the zone of its times where it is not the company's.
     """
 
     name: str
@@ -66,6 +70,8 @@ class Column:
     formats: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ()
     values: Map[str, str] = field(default_factory=dict)
+    style: Style = PLAIN_STYLE
+    zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Entry:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    shape: Shape = Shape()
     derived: tuple[Derived, ...] = ()
     where: Expression | None = None
     deleted: Expression | None = None
@@ -217,7 +224,8 @@ def _entry(item: Map[str, Any], place: str) -> Entry:
         known_later={
             _known(key, table, place): _known(value, table, place) for key, value in _table(item, "known_later", place).items()
         },
-        delimiter=_delimiter(item.get("delimiter"), place),
+        delimiter=read_delimiter(item.get("delimiter"), place),
+        shape=read_shape(item, place),
         encoding=_encoding(item.get("encoding"), place),
         sheet=None if item.get("sheet") is None else str(item["sheet"]),
         derived=_derived(item, table, place),
@@ -292,9 +300,11 @@ def _column(name: str, spec: Any, item: Map[str, Any], place: str) -> Column:
         name,
         _texts(spec.get("header", name), place, f"columns.{name}"),
         unit,
-        _texts(spec.get("format", item.get("format", ())), place, "format"),
+        check_formats(_texts(spec.get("format", item.get("format", ())), place, "format"), place),
         _texts(spec.get("null_values", item.get("null_values", ())), place, "null_values"),
         _words(item, name, place),
+        read_style(spec, item, place),
+        read_zone(spec, item, place),
     )
 
 
@@ -376,12 +386,6 @@ def _check_patterns(match: tuple[str, ...], place: str) -> None:
         path = PurePosixPath(pattern)
         if path.is_absolute() or ".." in path.parts or "\\" in pattern:
             raise UsageError("load.mapping_outside", place=place, match=pattern)
-
-
-def _delimiter(given: Any, place: str) -> str | None:
-    if given is not None and (not isinstance(given, str) or len(given.encode()) != 1 or given in '"\r\n'):
-        raise UsageError("load.mapping_kind", place=place, name="delimiter", expected="one character")
-    return given
 
 
 def _encoding(given: Any, place: str) -> str | None:

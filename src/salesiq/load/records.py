@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from salesiq.load.dialects import Dialect
+
 __all__ = ["UNFINISHED", "Piece", "split"]
 
 _MOST_LINES = 200  # a quoted field may span lines; one that spans more was never closed
@@ -27,7 +29,9 @@ class Piece:
 UNFINISHED = "unfinished"
 
 
-def split(text: str, delimiter: str, first_line: int = 0, width: int | None = None, *, is_last: bool = True) -> Iterator[Piece]:
+def split(
+    text: str, dialect: Dialect, first_line: int = 0, width: int | None = None, *, is_last: bool = True
+) -> Iterator[Piece]:
     """Yield every record of `text`. `width` is the number of cells that a record over several lines must have.
 
     A quote inside a bare field is part of it (5" pipe). A quoted field that is not closed, or closed in the middle,
@@ -36,19 +40,18 @@ def split(text: str, delimiter: str, first_line: int = 0, width: int | None = No
     Where more text follows (`is_last` false), a last piece with the reason `UNFINISHED` holds the lines that may
     belong to a record which ends in it.
 
-    >>> [(piece.line, piece.cells, piece.reason) for piece in split('a,"b\\nc,d\\n', ",", width=2)]
+    >>> [(piece.line, piece.cells, piece.reason) for piece in split('a,"b\\nc,d\\n', Dialect(), width=2)]
     [(0, ('a,"b',), 'reason_quote'), (1, ('c', 'd'), None)]
     """
     lines = _lines(text)
-    field = _field(delimiter)
     index = 0
     while index < len(lines):
         line = lines[index][0]
-        if '"' not in line:
-            yield Piece(first_line + index, first_line + index + 1, tuple(line.split(delimiter)), line)
+        if not dialect.quote or dialect.quote not in line:
+            yield Piece(first_line + index, first_line + index + 1, tuple(line.split(dialect.delimiter)), line)
             index += 1
             continue
-        n_lines, cells, raw, reason = _quoted(lines, index, field, delimiter, width)
+        n_lines, cells, raw, reason = _quoted(lines, index, dialect, width)
         if reason == UNFINISHED and not is_last:
             rest = "".join(line + end for line, end in lines[index:])
             yield Piece(first_line + index, first_line + len(lines), (), rest, UNFINISHED)
@@ -65,21 +68,16 @@ def _lines(text: str) -> list[tuple[str, str]]:
     return found if found[-1][0] else found[:-1]
 
 
-def _field(delimiter: str) -> re.Pattern[str]:
-    mark = re.escape(delimiter)
-    return re.compile(rf'"((?:[^"]|"")*)"(?={mark}|\Z)|((?!")[^{mark}]*)', re.DOTALL)
-
-
 def _quoted(
-    lines: list[tuple[str, str]], index: int, field: re.Pattern[str], delimiter: str, width: int | None
+    lines: list[tuple[str, str]], index: int, dialect: Dialect, width: int | None
 ) -> tuple[int, tuple[str, ...], str, str | None]:
     """Try the record with one line, then with more; give up the first line where none makes it whole."""
     text, end = lines[index]
     for n_lines in range(1, _MOST_LINES + 1):
-        cells = _cells(text, field, delimiter)
+        cells = _cells(text, dialect)
         if cells is not None and (n_lines == 1 or width is None or len(cells) == width):
             return n_lines, cells, text, None
-        if not _may_go_on(text, field, delimiter):
+        if not _may_go_on(text, dialect):
             break
         if index + n_lines >= len(lines):
             return 1, (lines[index][0],), lines[index][0], UNFINISHED
@@ -88,30 +86,40 @@ def _quoted(
     return 1, (lines[index][0],), lines[index][0], "reason_quote"
 
 
-def _cells(text: str, field: re.Pattern[str], delimiter: str) -> tuple[str, ...] | None:
+def _cells(text: str, dialect: Dialect) -> tuple[str, ...] | None:
+    """Take one record apart; None where its quotes do not enclose whole cells.
+
+    A quote before a word in one bare cell and a quote at the end of a later one enclose what lies between: there a
+    delimiter is missing, and one that was quoted would shift the row.
+    """
     cells: list[str] = []
-    place = 0
+    place, is_open = 0, False
     while len(cells) < _MOST_CELLS:
-        found = field.match(text, place)
+        found = dialect.field.match(text, place)
         if found is None:
             return None
-        cells.append(found[1].replace('""', '"') if found[1] is not None else found[2])
+        bare = found[2]
+        cells.append(dialect.content(found[1]) if bare is None else bare)
+        if bare and bare.count(dialect.quote) % 2:
+            if is_open and bare.endswith(dialect.quote):
+                return None
+            is_open = is_open or (not bare.partition(dialect.quote)[2][:1].isspace() and not bare.endswith(dialect.quote))
         place = found.end()
         if place == len(text):
             return tuple(cells)
-        if text[place] != delimiter:
+        if not text.startswith(dialect.delimiter, place):
             return None
-        place += 1
+        place += len(dialect.delimiter)
     return None
 
 
-def _may_go_on(text: str, field: re.Pattern[str], delimiter: str) -> bool:
+def _may_go_on(text: str, dialect: Dialect) -> bool:
     """Whether the text ends inside an open quoted field, so that the next line may belong to it."""
     place = 0
     while True:
-        found = field.match(text, place)
+        found = dialect.field.match(text, place)
         if found is None:
-            return not re.match(r'"(?:[^"]|"")*"(?!")', text[place:], re.DOTALL)
-        place = found.end() + 1
+            return not dialect.broken.match(text, place)
+        place = found.end() + len(dialect.delimiter)
         if found.end() >= len(text):
             return False

@@ -15,6 +15,7 @@ import xlsxwriter
 from salesiq.book import Book
 from salesiq.errors import BookError, UsageError
 from salesiq.i18n import Language, text
+from salesiq.load.dialects import Dialect
 from salesiq.load.records import split
 
 __all__ = ["NEEDS_NO_FIX", "OWN_COLUMNS", "Origin", "open_rejects", "origins", "write_rejects"]
@@ -40,7 +41,7 @@ class Origin:
 
     def cells(self, raw: str) -> tuple[str, ...] | None:
         """Take a rejected row apart; None where it has not the header's width."""
-        pieces = list(split(raw, self.delimiter, width=len(self.header)))
+        pieces = list(split(raw, Dialect(self.delimiter), width=len(self.header)))
         if len(pieces) != 1 or pieces[0].reason or len(pieces[0].cells) != len(self.header):
             return None
         return pieces[0].cells

@@ -5,48 +5,84 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from salesiq.load.batches import Batch, Fault, Record
-from salesiq.load.encoding import Block, blocks
+from salesiq.errors import InputError
+from salesiq.load.batches import Batch, Fault, Record, Table
+from salesiq.load.dialects import Dialect
+from salesiq.load.encoding import Block, blocks, start
 from salesiq.load.layout import Layout, layout
+from salesiq.load.mapping import Entry
 from salesiq.load.records import UNFINISHED, split
+from salesiq.load.shape import Sieve, how_bound
 
-__all__ = ["DELIMITERS", "TextTable"]
+__all__ = ["HEAD_BYTES", "TextTable", "refuse_second_table"]
 
-DELIMITERS = (",", "\t", ";", "|")
-_HEAD_BYTES, _HEAD_RECORDS = 256 * 1024, 60
+HEAD_BYTES, _HEAD_RECORDS = 256 * 1024, 60
 _LONGEST_OPEN_RECORD = 1024 * 1024
 _LONGEST_RAW = 20_000
 
 
 @dataclass
 class TextTable:
-    """A delimited text file in a known encoding."""
+    """A delimited text file in a known encoding and dialect."""
 
     path: Path
     encoding: str
-    delimiter: str
+    dialect: Dialect = field(default_factory=Dialect)
+    confidence: float | None = None
     has_final_newline: bool = field(default=True, init=False)
+    second_at: int | None = field(default=None, init=False)
+    _header: Record | None = field(default=None, init=False)
+
+    @property
+    def delimiter(self) -> str:
+        """What separates the cells."""
+        return self.dialect.delimiter
 
     def head(self) -> list[Record]:
         """Return the first records of the file."""
-        first = next(blocks(self.path, self.encoding), Block(b"", {}))
-        text = first.data[:_HEAD_BYTES].decode("utf-8", errors="ignore")
+        return self._head
+
+    @cached_property
+    def _head(self) -> list[Record]:
         found = []
-        for piece in split(text, self.delimiter):
-            found.append(Record(piece.line + 1, piece.next_line + 1, piece.cells))
+        for piece in split(start(self.path, self.encoding, HEAD_BYTES), self.dialect):
+            cells = self.dialect.loosely(piece.raw) if piece.reason else piece.cells  # a header is known by its names
+            found.append(Record(piece.line + 1, piece.next_line + 1, cells))
             if len(found) == _HEAD_RECORDS:
                 break
         return found
 
     def batches(self, header: Record) -> Iterator[Batch]:
         """Yield the rows below the header, a batch per block of the file."""
-        reader = _Reader(self.delimiter, len(header.cells))
+        sieve = Sieve(header, self.head())
+        self._header = header
+        for batch in self._all_batches(header):
+            yield sieve.sift(batch)
+            self.second_at = sieve.second_at
+
+    @property
+    def remarks(self) -> list[tuple[str, str]]:
+        """What a person should know of how the file was read: (text key, detail)."""
+        found = []
+        if self.confidence is not None and not self.encoding.startswith("utf-8"):
+            found.append(("read_encoding", f"{self.encoding} ({self.confidence:.2f})"))
+        if self.dialect not in (Dialect(), Dialect("\t")):
+            found.append(("read_dialect", self.dialect.told))
+        if self._header is not None:
+            found += how_bound(self._header, self.head())
+        if self.second_at is not None:
+            found.append(("remark_second_table", str(self.second_at)))
+        return found
+
+    def _all_batches(self, header: Record) -> Iterator[Batch]:
+        reader = _Reader(self.dialect, len(header.cells))
         to_skip = header.next_line - 1
         waiting: Block | None = None
         for block in blocks(self.path, self.encoding):
@@ -56,6 +92,12 @@ class TextTable:
         if waiting is not None:
             self.has_final_newline = waiting.data.endswith((b"\n", b"\r"))
             yield from reader.read(waiting, is_last=True)
+
+
+def refuse_second_table(table: Table, entry: Entry, file: str) -> None:
+    """Raise `InputError` where another table was met below the first and the mapping says to refuse that."""
+    if isinstance(table, TextTable) and table.second_at is not None and entry.shape.second_table == "refuse":
+        raise InputError("load.second_table", file=file, line=table.second_at)
 
 
 def _without_lines(block: Block, n_lines: int, reader: _Reader) -> tuple[Block, int]:
@@ -84,8 +126,8 @@ def _line_end(data: bytes, place: int) -> int:
 class _Reader:
     """Reads blocks in order; what a block leaves unfinished is read with the next."""
 
-    def __init__(self, delimiter: str, width: int) -> None:
-        self.delimiter = delimiter
+    def __init__(self, dialect: Dialect, width: int) -> None:
+        self.dialect = dialect
         self.width = width
         self.line = 1
         self._rest = b""
@@ -98,7 +140,7 @@ class _Reader:
         self._rest = b""
         if not data:
             return
-        found = layout(data, self.delimiter, is_last=is_last)
+        found = layout(data, self.dialect, is_last=is_last)
         if found is None or len(data) - found.used > _LONGEST_OPEN_RECORD:
             yield self._carefully(data, is_last=is_last)
             return
@@ -114,7 +156,7 @@ class _Reader:
         good = fits & ~broken
         wrong = np.flatnonzero(~fits & ~found.blank | broken)
         faults = tuple(self._fault(data, found, int(place), int(lines[place])) for place in wrong)
-        cells = _parse(data, found, good, self.delimiter, self.width)
+        cells = _parse(data, found, good, self.dialect, self.width)
         starts, ends = found.starts[good], found.ends[good]
         n_blank = int((found.blank & ~broken).sum())
         return Batch(cells, pl.Series(lines[good], dtype=pl.Int64), _raw_of(data, starts, ends), faults, n_blank)
@@ -135,11 +177,12 @@ class _Reader:
         bad = [self._bad[number] for number in range(line, next_line) if number in self._bad]
         if bad:
             return Fault(line, "reason_bytes", raw, str(bad[0]))
-        return Fault(line, "reason_width_short" if width < self.width else "reason_width_long", raw, str(width))
+        reason = "reason_width_short" if width < self.width else "reason_width_long"
+        return Fault(line, reason, raw, str(width), tuple(raw.split(self.dialect.delimiter)))
 
     def _carefully(self, data: bytes, *, is_last: bool) -> Batch:
         cut = len(data) if is_last else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        pieces = list(split(data[:cut].decode("utf-8"), self.delimiter, self.line, self.width, is_last=is_last))
+        pieces = list(split(data[:cut].decode("utf-8"), self.dialect, self.line, self.width, is_last=is_last))
         self._rest = data[cut:]
         if pieces and pieces[-1].reason == UNFINISHED:
             unfinished = pieces.pop()
@@ -188,7 +231,7 @@ class _Raw:
         ]
 
 
-def _parse(data: bytes, found: Layout, good: npt.NDArray[np.bool_], delimiter: str, width: int) -> pl.DataFrame:
+def _parse(data: bytes, found: Layout, good: npt.NDArray[np.bool_], dialect: Dialect, width: int) -> pl.DataFrame:
     """Read the good records as text; their places are proven, so the reader has nothing to guess."""
     schema = {str(place): pl.String() for place in range(width)}
     n_good = int(good.sum())
@@ -198,13 +241,13 @@ def _parse(data: bytes, found: Layout, good: npt.NDArray[np.bool_], delimiter: s
     cells = pl.read_csv(
         io.BytesIO(text),
         has_header=False,
-        separator=delimiter,
-        quote_char='"' if b'"' in text else None,
+        separator=dialect.delimiter,
+        quote_char=dialect.quote if dialect.quote and dialect.quote.encode() in text else None,
         schema=schema,
         empty_string_is_null=False,
     )
     if cells.height != n_good:
-        return _parse_slowly(text, delimiter, schema)
+        return _parse_slowly(text, dialect, schema)
     return cells
 
 
@@ -215,6 +258,6 @@ def _join(data: bytes, found: Layout, good: npt.NDArray[np.bool_]) -> bytes:
     return b"\n".join(runs) + b"\n"
 
 
-def _parse_slowly(text: bytes, delimiter: str, schema: dict[str, pl.String]) -> pl.DataFrame:
-    pieces = split(text.decode("utf-8"), delimiter, 0, len(schema))
+def _parse_slowly(text: bytes, dialect: Dialect, schema: dict[str, pl.String]) -> pl.DataFrame:
+    pieces = split(text.decode("utf-8"), dialect, 0, len(schema))
     return pl.DataFrame([piece.cells for piece in pieces], schema=schema, orient="row")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from salesiq.targets.allocate import allocate, plan_rows
 from salesiq.targets.attainment import attainment
+from salesiq.targets.attainment_quality import attainment_quality
 from salesiq.targets.coverage import coverage, coverage_deals
 from salesiq.targets.decay import decay
 from salesiq.targets.decay_parts import decay_parts
@@ -15,6 +16,7 @@ from salesiq.targets.stretch import stretch
 __all__ = [
     "allocate",
     "attainment",
+    "attainment_quality",
     "coverage",
     "coverage_deals",
     "decay",

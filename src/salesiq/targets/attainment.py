@@ -13,6 +13,8 @@ from salesiq.book import Snapshot, needs
 from salesiq.calendar import Calendar, Grain, Period
 from salesiq.targets import projection
 from salesiq.targets.projection import Floats, Ints, Pace
+from salesiq.targets.season import LEVEL, Season, season_of
+from salesiq.targets.windows import Window
 
 HISTORY_DAYS = 180
 FEWEST_DAYS = 10  # working days of history below which a pace says nothing
@@ -35,7 +37,8 @@ def attainment(snapshot: Snapshot, period: str | None = None, *, calendar: Calen
 
     Reads `targets`, `deals`, `reps`, `org_units`, for receipts `receipts` and `customers`. Without `period`, each measure is
     shown for the quarter that contains the snapshot's moment; where it has no target for the quarter, for the month, else the
-    year. Quarters and years begin in January. `calendar` is China's unless given.
+    year, else the newest window of its own ("2011-12-29/2012-03-30", the end not part of it) that does. Quarters and years
+    begin in January. `calendar` is China's unless given.
 
     One row per unit and per rep with a target. Columns: `period`, `measure`, `version` (the newest), `unit_id` (a rep's own
     unit on a rep's row), `rep_id` (null for a unit), `name`, `level` ("rep" for a rep); `target_amount`; `actual_amount`,
@@ -52,9 +55,11 @@ def attainment(snapshot: Snapshot, period: str | None = None, *, calendar: Calen
     Projection: each rep's results are taken as a compound Poisson stream at the pace of the last 180 days (less where the
     history is shorter) in working days, rate and mean size shrunk to the company's by moments; the band is from 2,000 seeded
     draws that include the uncertainty of both and the spread of the company's weeks. A unit's draws are the sum of those
-    below it, so expectations add up over the tree. A leaver's pace goes on in the unit, not for the rep. Assumes that the
-    coming days are like the last 180: no season, no trend, no pipeline. `projected_high_amount` is never below
-    `projected_amount`, which is a mean and can exceed the upper limit of a rep who seldom sells.
+    below it, so expectations add up over the tree. A leaver's pace goes on in the unit, not for the rep. Where the measure has
+    results over a year, a working day counts as much as its third of a month did in the quarters before, over two years also
+    as much as its month. Assumes that the coming days are otherwise like the last 180: no trend, no pipeline.
+    `projected_high_amount` is never below `projected_amount`, which is a mean and can exceed the upper limit of a rep who
+    seldom sells.
 
     Null: shares of a zero target; `pace_share` before the first working hour; `actual_amount` and what follows from it for a
     measure other than the three; the projection where nothing came in during the last 180 days or the history is under ten
@@ -73,28 +78,36 @@ def attainment(snapshot: Snapshot, period: str | None = None, *, calendar: Calen
     (Decimal('400.00'), 0.4, Decimal('-600.00'))
     """
     clock = calendar or Calendar.china()
-    periods = _current_periods(snapshot) if period is None else {Period.parse(period): None}
+    periods = _current_periods(snapshot) if period is None else {Window.parse(period): None}
     parts = [
         _of_period(snapshot, name, measures, clock) for name, measures in sorted(periods.items(), key=lambda item: item[0])
     ]
-    return pl.concat(parts or [_of_period(snapshot, Period.covering(snapshot.as_of.date(), "quarter"), None, clock)])
+    nothing = Window.parse(Period.covering(snapshot.as_of.date(), "quarter").name)
+    return pl.concat(parts or [_of_period(snapshot, nothing, None, clock)])
 
 
-def _current_periods(snapshot: Snapshot) -> dict[Period, list[str] | None]:
+def _current_periods(snapshot: Snapshot) -> dict[Window, list[str] | None]:
     """Return for each period that contains the moment the measures that are shown for it."""
     plan = snapshot.sql("SELECT DISTINCT measure, period FROM targets.plan(as_of := $as_of) ORDER BY ALL")
     covering = {Period.covering(snapshot.as_of.date(), grain).name: grain for grain in _GRAINS}
-    found: dict[Period, list[str] | None] = {}
+    found: dict[Window, list[str] | None] = {}
     for (measure,), rows in plan.group_by("measure", maintain_order=True):
-        shown = next((name for name in covering if name in rows["period"].to_list()), None)
+        names = rows["period"].to_list()
+        shown = next((name for name in covering if name in names), None) or _own_window(names, snapshot.as_of)
         if shown is not None:
-            measures = found.setdefault(Period.parse(shown), [])
+            measures = found.setdefault(Window.parse(shown), [])
             if measures is not None:
                 measures.append(str(measure))
     return found
 
 
-def _of_period(snapshot: Snapshot, period: Period, measures: list[str] | None, calendar: Calendar) -> pl.DataFrame:
+def _own_window(names: list[str], as_of: dt.datetime) -> str | None:
+    windows = [Window.parse(name) for name in names if "/" in name]
+    newest = max((window for window in windows if window.contains(as_of.date())), default=None)
+    return None if newest is None else newest.name
+
+
+def _of_period(snapshot: Snapshot, period: Window, measures: list[str] | None, calendar: Calendar) -> pl.DataFrame:
     rows = snapshot.sql(
         "FROM targets.attainment(as_of := $as_of, period_name := $name, start_on := $start_on, end_on := $end_on) "
         "ORDER BY measure, rep_id IS NOT NULL, depth NULLS LAST, unit_id NULLS LAST, rep_id",
@@ -111,16 +124,21 @@ def _of_period(snapshot: Snapshot, period: Period, measures: list[str] | None, c
         pace_share=pl.when(share > 0).then(pl.col("attainment_share") / share),
     )
     horizon = calendar.working_days(period.start_on, period.end_on) * (1 - elapsed)
-    return _projected(snapshot, paced, horizon, calendar).select(_COLUMNS)
+    return _projected(snapshot, paced, horizon, period.end_on, calendar).select(_COLUMNS)
 
 
-def _projected(snapshot: Snapshot, rows: pl.DataFrame, horizon_days: float, calendar: Calendar) -> pl.DataFrame:
+def _projected(
+    snapshot: Snapshot, rows: pl.DataFrame, horizon_days: float, end_on: dt.date, calendar: Calendar
+) -> pl.DataFrame:
     """Add the projection: what came in plus what the rest of the period may bring."""
     actual = pl.col("actual_amount").cast(_MONEY)
     if rows.is_empty() or horizon_days == 0:
         return rows.with_columns(actual.alias(name) for name in _PROJECTED)
     tree = _Tree(snapshot)
-    rests = [tree.rest(pace_of, horizon_days) for pace_of in _paces(snapshot, calendar)]
+    rests = [
+        tree.rest(pace_of, horizon_days * pace_of.season_ahead(snapshot.as_of, end_on, calendar))
+        for pace_of in _paces(snapshot, calendar)
+    ]
     rest = pl.concat([_NO_REST, *rests])
     keyed = rows.with_columns(is_rep=pl.col("rep_id").is_not_null(), key=pl.coalesce("rep_id", "unit_id"))
     joined = keyed.join(rest, on=["measure", "is_rep", "key"], how="left", maintain_order="left")
@@ -134,6 +152,17 @@ class _OwnerPace:
     measure: str
     owners: pl.DataFrame
     pace: Pace
+    since_on: dt.date
+    season: Season = LEVEL
+
+    def season_ahead(self, as_of: dt.datetime, end_on: dt.date, calendar: Calendar) -> float:
+        """Return what a working day from now to the end brings by the season, over what it brought in the history."""
+        today, tomorrow = as_of.date(), as_of.date() + dt.timedelta(days=1)
+        if self.season is LEVEL or end_on <= tomorrow:
+            return 1.0
+        ahead, before = ((tomorrow, end_on), (self.since_on, today))
+        shares = [self.season.days(*span, calendar) / max(calendar.working_days(*span), 1) for span in (ahead, before)]
+        return shares[0] / shares[1] if shares[0] > 0 and shares[1] > 0 else 1.0
 
 
 def _paces(snapshot: Snapshot, calendar: Calendar) -> Iterator[_OwnerPace]:
@@ -153,6 +182,7 @@ def _paces(snapshot: Snapshot, calendar: Calendar) -> Iterator[_OwnerPace]:
     reps = snapshot.sql(
         "SELECT rep_id, unit_id, hired_on, left_on IS NOT NULL AS is_gone FROM targets.standing_reps(as_of := $as_of)"
     )
+    seasonal = snapshot.run("targets.seasonal_results", order=("measure", "year", "month", "third"))
     for measure, since_on in starts.iter_rows():
         owners = _owners(rates.filter(pl.col("measure") == measure), reps)
         days = _days_there(owners, since_on, snapshot.as_of, calendar)
@@ -160,7 +190,9 @@ def _paces(snapshot: Snapshot, calendar: Calendar) -> Iterator[_OwnerPace]:
         n, amount, squares = (owners[name].cast(pl.Float64).to_numpy() for name in ("n", "amount", "squares"))
         pace = Pace(n, amount, squares, days, spread)
         if pace.has_history and days.max() >= FEWEST_DAYS:
-            yield _OwnerPace(measure, owners, pace)
+            seen = seasonal.filter(pl.col("measure") == measure)
+            season = season_of(seen, seen["first_on"][0], snapshot.as_of.date(), calendar)
+            yield _OwnerPace(measure, owners, pace, since_on, season)
 
 
 def _owners(rates: pl.DataFrame, reps: pl.DataFrame) -> pl.DataFrame:

@@ -107,3 +107,14 @@ SELECT measure, date_trunc('week', happened_on)::DATE AS week_start_on, count(*)
 FROM targets.results(as_of := as_of)
 WHERE happened_on >= since_on
 GROUP BY ALL;
+
+-- targets.seasonal_results: one row per measure and third of a month (third 0: days 1-10, 1: 11-20, 2: the rest) with a result:
+--   n their number, first_on the day of the measure's first result of all.
+CREATE OR REPLACE MACRO targets.seasonal_results(as_of) AS TABLE
+WITH thirds AS (
+    SELECT measure, year(happened_on)::INTEGER AS year, month(happened_on)::INTEGER AS month,
+        least((day(happened_on) - 1) // 10, 2)::INTEGER AS third, count(*) AS n, min(happened_on) AS earliest_on
+    FROM targets.results(as_of := as_of)
+    GROUP BY ALL
+)
+SELECT * EXCLUDE (earliest_on), min(earliest_on) OVER (PARTITION BY measure) AS first_on FROM thirds;

@@ -11,8 +11,9 @@ WITH units AS MATERIALIZED (
     SELECT unit_id, depth FROM base.units(as_of := as_of)
 ), plan AS MATERIALIZED (
     SELECT
-        *, coalesce(rep_id, unit_id) AS carrier, targets.period_start(period) AS start_on, targets.period_end(period) AS end_on
-    FROM base.targets(as_of := as_of)
+        targets.*, coalesce(targets.rep_id, targets.unit_id) AS carrier, coalesce(targets.unit_id, reps.unit_id) AS home_id, targets.period_start(period) AS start_on, targets.period_end(period) AS end_on
+    FROM base.targets(as_of := as_of) AS targets
+    LEFT JOIN base.reps(as_of := as_of) AS reps ON reps.rep_id = targets.rep_id
 ), windows AS MATERIALIZED (
     SELECT measure, carrier, period, start_on, end_on, min(source_file) AS source_file, min(source_line) AS source_line
     FROM plan GROUP BY ALL
@@ -28,7 +29,8 @@ FROM units WHERE parent_unit_id IS NULL AND (SELECT count(DISTINCT unit_id) FROM
 UNION ALL
 SELECT 'repeated_target', carrier, version || ', ' || period || ', ' || measure, source_file, source_line
 FROM plan
-QUALIFY count(*) OVER (PARTITION BY version, period, measure, unit_id, rep_id) > 1
+-- the key keeps equal rows out of a book; a rep's target once with and once without the rep's own unit is not equal
+QUALIFY count(*) OVER (PARTITION BY version, period, measure, home_id, rep_id) > 1
 UNION ALL
 SELECT 'negative_target', carrier, period || ', ' || measure || ': ' || amount::VARCHAR, source_file, source_line FROM plan WHERE amount < 0
 UNION ALL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,7 +38,8 @@ class Batch:
     begins.
 
     `raw` gives rows as they stood in the file, by their position in the batch. `n_blank` counts blank lines that were
-    passed over.
+    passed over. `marks` names cells that the file itself has lost: by column, the reason for each row, null where all is
+    well.
     """
 
     cells: pl.DataFrame
@@ -46,6 +47,7 @@ class Batch:
     raw: Callable[[Sequence[int]], list[str]]
     faults: tuple[Fault, ...] = field(default=())
     n_blank: int = 0
+    marks: Mapping[str, pl.Series] = field(default_factory=dict)
 
 
 class Table(Protocol):

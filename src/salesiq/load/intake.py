@@ -12,11 +12,12 @@ import polars as pl
 from salesiq.book import Book
 from salesiq.calendar import parse_moment
 from salesiq.errors import InputError, UsageError
+from salesiq.load.finding import find_sources, shown
 from salesiq.load.mapping import Mapping
 from salesiq.load.plan import Job, Shelf, make_plan
 from salesiq.load.reading import Reading
 from salesiq.load.report import FILES, LoadReport
-from salesiq.load.sources import Found, Source, find_sources
+from salesiq.load.sources import Found, Source
 from salesiq.load.spool import Spool
 from salesiq.load.writing import write
 
@@ -34,7 +35,9 @@ def load(
 ) -> LoadReport:
     """Load exports into a book and say what became of every row.
 
-    `source` is a folder (searched at any depth), a file or a list of files: CSV and TSV, XLSX, Parquet. `mapping` is
+    `source` is a folder (searched at any depth), a file, a pattern (`exports/*.csv`), a list of those, the address of a
+    database (`postgresql://...`, `mysql://...`) or `-` for standard input. Read are CSV and TSV, XLSX, XLS, XLSB and ODS,
+    Parquet, JSON and JSON lines, ZIP and GZ of them, SQLite and DuckDB files. `mapping` is
     the name of a preset, the path of a mapping file, or None to take the preset that fits the files' headers best.
     `exported_at` is the moment at which the systems gave the export; without it a date in the folder's name counts
     (the end of that day), else the newest moment that the rows tell of. `progress` is called with a file's name and
@@ -47,10 +50,10 @@ def load(
     `book.write()`.
     """
     try:
-        found = find_sources(source)
-        return _load(book, found, mapping, exported_at, progress)
+        with find_sources(source, own_book=book.path) as found:
+            return _load(book, found, mapping, exported_at, progress)
     except OSError as error:  # the book's own storage errors are BookErrors by now
-        place, problem = error.filename or source, error.strerror or error
+        place, problem = error.filename or shown(source), error.strerror or error
         raise InputError("load.unreadable", file=place, problem=problem) from error
 
 
@@ -61,7 +64,7 @@ def _load(
     exported_at: dt.datetime | str | None,
     progress: Progress | None,
 ) -> LoadReport:
-    shelf = Shelf()
+    shelf = Shelf(found.sandbox)
     plan = make_plan(found, mapping, shelf)
     stated = _stated_moment(book, found, exported_at)
     hashes = {job.source: _file_hash(job.source, plan.mapping, stated) for job in plan.jobs}

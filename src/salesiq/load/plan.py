@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from salesiq.errors import InputError
-from salesiq.load.batches import Record, Table
-from salesiq.load.encoding import detect
-from salesiq.load.headers import fits, score
+from salesiq.load.headers import fits
 from salesiq.load.mapping import Entry, Mapping, preset_names, read_mapping
-from salesiq.load.parquet_files import ParquetTable
-from salesiq.load.sources import PARQUET, SHEET, Found, Source, matches
-from salesiq.load.text_files import DELIMITERS, TextTable
-from salesiq.load.workbooks import Workbook
+from salesiq.load.shelf import Shelf
+from salesiq.load.sources import Found, Source, matches
 
 __all__ = ["Job", "Plan", "Shelf", "make_plan"]
-
-_BINARY = (
-    (b"PK\x03\x04", "ZIP/XLSX"),
-    (b"\xd0\xcf\x11\xe0", "XLS/OLE"),
-    (b"PAR1", "Parquet"),
-    (b"%PDF", "PDF"),
-    (b"\x1f\x8b", "GZIP"),
-)
 
 
 @dataclass(frozen=True)
@@ -44,51 +31,6 @@ class Plan:
     unused: tuple[Source, ...]
 
 
-@dataclass
-class Shelf:
-    """The files that were opened, so that none is opened or decoded twice to look at its head."""
-
-    _workbooks: dict[Path, Workbook] = field(default_factory=dict)
-    _encodings: dict[tuple[Path, str | None], str] = field(default_factory=dict)
-    _heads: dict[tuple[Path, str, str], list[Record]] = field(default_factory=dict)
-
-    def table(self, source: Source, entry: Entry) -> tuple[Table, list[Record]]:
-        """Open the table of a file that names most of the entry's columns: its delimiter or its sheet. Raises
-        `InputError`.
-        """
-        tables = self.tables(source, entry)
-        heads = [self._head(source, table) for table in tables]
-        marks = [max((score(record, entry) for record in head), default=0) for head in heads]
-        best = marks.index(max(marks))
-        return tables[best], heads[best]
-
-    def tables(self, source: Source, entry: Entry) -> Sequence[Table]:
-        """Return every way to read a file: each delimiter of a text, each sheet of a workbook. Raises `InputError`."""
-        if source.path.stat().st_size == 0:
-            raise InputError("load.empty_file", file=source.name)
-        if source.kind in PARQUET:
-            return [ParquetTable(source.path, source.name)]
-        if source.kind in SHEET:
-            book = self._workbooks.setdefault(source.path, Workbook(source.path, source.name))
-            return book.sheets(entry.sheet)
-        return self._text_tables(source, entry)
-
-    def _text_tables(self, source: Source, entry: Entry) -> Sequence[Table]:
-        _refuse_binary(source)
-        asked = (source.path, entry.encoding)
-        if asked not in self._encodings:
-            self._encodings[asked] = detect(source.path, source.name, entry.encoding)
-        delimiters = DELIMITERS if entry.delimiter is None else (entry.delimiter,)
-        return [TextTable(source.path, self._encodings[asked], delimiter) for delimiter in delimiters]
-
-    def _head(self, source: Source, table: Table) -> list[Record]:
-        part = str(getattr(table, "delimiter", "")) + str(getattr(table, "sheet", ""))
-        asked = (source.path, table.encoding, part)
-        if asked not in self._heads:
-            self._heads[asked] = table.head()
-        return self._heads[asked]
-
-
 def make_plan(found: Found, mapping: str | Path | Mapping | None, shelf: Shelf) -> Plan:
     """Match files and entries. Without a mapping every preset is tried by the headers, and the one that covers most
     is taken.
@@ -98,26 +40,39 @@ def make_plan(found: Found, mapping: str | Path | Mapping | None, shelf: Shelf) 
     if mapping is None:
         return _best_plan(found, shelf)
     chosen = mapping if isinstance(mapping, Mapping) else read_mapping(mapping)
-    plan = _plan(found, chosen)
+    plan = _plan(found, chosen, shelf)
     if not plan.jobs:
         expected = ", ".join(dict.fromkeys(pattern for entry in chosen.entries for pattern in entry.match))
         raise InputError("load.nothing_matches", mapping=chosen.name, found=_listed(found), expected=expected)
     return plan
 
 
-def _plan(found: Found, mapping: Mapping) -> Plan:
+def _plan(found: Found, mapping: Mapping, shelf: Shelf) -> Plan:
     jobs = tuple(
         Job(source, entry)
         for source in found.sources
-        for entry in mapping.entries
-        if any(matches(source, pattern) for pattern in entry.match)
+        for entry in (_by_header(source, mapping, shelf) if source.is_nameless else _by_name(source, mapping))
     )
     used = {job.source for job in jobs}
     return Plan(mapping, jobs, tuple(source for source in found.sources if source not in used))
 
 
+def _by_name(source: Source, mapping: Mapping) -> list[Entry]:
+    return [entry for entry in mapping.entries if any(matches(source, pattern) for pattern in entry.match)]
+
+
+def _by_header(source: Source, mapping: Mapping, shelf: Shelf) -> list[Entry]:
+    """Return the entries of the file that standard input is: those whose headers it has most of."""
+    alike: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in mapping.entries:
+        alike.setdefault(entry.match, []).append(entry)
+    marks = [sum(_n_columns(Job(source, entry), shelf) for entry in entries) for entries in alike.values()]
+    best = max(marks)
+    return [entry for entry in list(alike.values())[marks.index(best)] if _n_columns(Job(source, entry), shelf)] if best else []
+
+
 def _best_plan(found: Found, shelf: Shelf) -> Plan:
-    plans = [_plan(found, read_mapping(name)) for name in (*preset_names(), "canonical")]
+    plans = [_plan(found, read_mapping(name), shelf) for name in (*preset_names(), "canonical")]
     marks = [_mark(plan, shelf) for plan in plans]
     best = max(marks)
     if best == (0, 0):
@@ -147,11 +102,3 @@ def _n_columns(job: Job, shelf: Shelf) -> int:
 def _listed(found: Found, most: int = 12) -> str:
     names = [source.name for source in found.sources] + [name for name, _ in found.unused]
     return ", ".join(names[:most]) + (f" … (+{len(names) - most})" if len(names) > most else "")
-
-
-def _refuse_binary(source: Source) -> None:
-    with source.path.open("rb") as file:
-        start = file.read(8)
-    for mark, kind in _BINARY:
-        if start.startswith(mark):
-            raise InputError("load.not_text", file=source.name, kind=kind)

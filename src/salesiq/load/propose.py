@@ -18,10 +18,11 @@ from salesiq.errors import InputError
 from salesiq.i18n import Language, text
 from salesiq.load.amounts import UNITS
 from salesiq.load.batches import Batch, Record
+from salesiq.load.finding import find_sources
 from salesiq.load.headers import normal, unit_of
 from salesiq.load.mapping import LOADABLE, Column, Entry, preset_names, read_mapping
 from salesiq.load.plan import Shelf
-from salesiq.load.sources import Source, find_sources
+from salesiq.load.sources import Source
 from salesiq.load.values import clean, parse
 from salesiq.tables import CONTRACTS
 
@@ -62,7 +63,7 @@ def propose_mapping(folder: str | Path, lang: Language = "en") -> str:
     asks for a look. Files that fit no table are listed as comments. Raises InputError where the folder is empty.
     """
     found = find_sources(folder)
-    shelf = Shelf()
+    shelf = Shelf(found.sandbox)
     blocks = [f"# {text('load.proposal_title', lang, folder=folder)}"]
     for source in found.sources:
         try:

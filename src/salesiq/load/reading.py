@@ -101,6 +101,8 @@ class Reading:
             self.remark(file, entry.table, "remark_no_rows")
         if isinstance(table, TextTable) and not table.has_final_newline and tally.n_rejected > before:
             self.remark(file, entry.table, "remark_cut")
+        for key, detail in getattr(table, "remarks", ()):
+            self.remark(file, entry.table, key, detail)
         self.known_later |= {f"{entry.table}.{name}": moment for name, moment in entry.known_later.items()}
         headers = {bound.column.name: bound.header for bound in binding.columns}
         self.known_later_headers |= {f"{entry.table}.{name}": headers[name] for name in entry.known_later if name in headers}

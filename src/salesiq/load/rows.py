@@ -9,6 +9,7 @@ import polars as pl
 from salesiq.load.batches import Batch
 from salesiq.load.derived import derive, headers_of, past, sift
 from salesiq.load.headers import Binding, Bound
+from salesiq.load.limits import refuse_beyond_limits
 from salesiq.load.mapping import Column, Entry
 from salesiq.load.values import Parsed, parse
 from salesiq.tables import CONTRACTS
@@ -37,6 +38,7 @@ def canonical_rows(batch: Batch, binding: Binding, entry: Entry, file: str, zone
 
     A row with several faults is rejected for the first one, in the order of the mapping's columns.
     """
+    refuse_beyond_limits(batch.cells, file)
     contract = CONTRACTS[entry.table]
     read = {
         item.column.name: parse(batch.cells[str(item.place)], contract.columns[item.column.name], item.column, zone)
@@ -46,6 +48,9 @@ def canonical_rows(batch: Batch, binding: Binding, entry: Entry, file: str, zone
     sieve = sift(batch, binding.places, entry, zone)
     frame = _frame(read, entry, batch.cells.height, zone)
     faults = _Faults(batch, binding, entry)
+    for item in binding.columns:
+        if str(item.place) in batch.marks:
+            faults.add(batch.marks[str(item.place)], item.column.name)
     for name, column in read.items():
         faults.add(column.reasons, name)
     faults.add(sieve.reasons, "where")

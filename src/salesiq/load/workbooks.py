@@ -1,138 +1,111 @@
-"""XLSX workbooks: looked at before they are opened, then read as text, every row with its number in the sheet."""
+"""Workbooks (XLSX, XLSB, XLS, ODS), taken apart in the sandbox and read as text, every row with its number in the sheet."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context
 from functools import cached_property
 from pathlib import Path
 
-import fastexcel
 import polars as pl
 
 from salesiq.errors import InputError
-from salesiq.load.batches import Batch, Fault, Record, joined
+from salesiq.load.arrow_tables import frame_of, marks_of
+from salesiq.load.batches import Batch, Record, joined
+from salesiq.sandbox import Portion, Sandbox
 
-__all__ = ["Workbook", "inspect"]
+__all__ = ["Sheet", "Workbook"]
 
-_MOST_BYTES, _MOST_RATIO = 4 * 1024**3, 200
 _HEAD_RECORDS = 60
 _EXCEL_DIGITS = 15
-_OLE, _ZIP = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04"
-
-
-def inspect(path: Path, name: str) -> None:
-    """Refuse what is not a sound XLSX file, saying what it is: encrypted, old XLS, text, HTML, cut, or a bomb. Raises
-    `InputError`.
-    """
-    with path.open("rb") as file:
-        start = file.read(512)
-    if start.startswith(_OLE):
-        raise InputError("load.workbook_ole", file=name)
-    if not start.startswith(_ZIP):
-        kind = "HTML" if start.lstrip().lower().startswith((b"<html", b"<!doctype", b"<table", b"<?xml")) else "text"
-        raise InputError("load.workbook_is_text" if _is_text(start) else "load.workbook_broken", file=name, kind=kind)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_sizes(archive, path, name)
-            _check_entities(archive, name)
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
-        raise InputError("load.workbook_broken", file=name) from error
-
-
-def _is_text(start: bytes) -> bool:
-    return b"\x00" not in start and bool(start.strip())
-
-
-def _check_sizes(archive: zipfile.ZipFile, path: Path, name: str) -> None:
-    full = sum(item.file_size for item in archive.infolist())
-    if full > _MOST_BYTES or full > _MOST_RATIO * max(path.stat().st_size, 65_536):
-        raise InputError("load.workbook_bomb", file=name, full_mb=full // 2**20, packed_kb=path.stat().st_size // 1024)
-
-
-def _check_entities(archive: zipfile.ZipFile, name: str) -> None:
-    for item in archive.infolist():
-        if item.filename.endswith((".xml", ".rels")):
-            with archive.open(item) as part:
-                start = part.read(4096).upper()
-            if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
-                raise InputError("load.workbook_entities", file=name, part=item.filename)
+_LAST_ROWS = (65_536, 1_048_576)  # of a sheet of XLS and of XLSX; an export that ends there was probably cut
 
 
 @dataclass(frozen=True)
 class Workbook:
-    """A sound XLSX file."""
+    """A workbook that was found sound, whatever its name says it is."""
 
     path: Path
     name: str
-
-    @cached_property
-    def _reader(self) -> fastexcel.ExcelReader:
-        inspect(self.path, self.name)
-        try:
-            return fastexcel.read_excel(self.path)
-        except fastexcel.FastExcelError as error:
-            raise InputError("load.workbook_broken", file=self.name) from error
+    sandbox: Sandbox = field(default_factory=Sandbox)
 
     def sheets(self, wanted: str | None = None) -> list[Sheet]:
-        """Return the sheets, or the one that the mapping names; raises `InputError` where it is missing."""
-        names = self._reader.sheet_names
-        if wanted is not None and wanted not in names:
-            raise InputError("load.no_sheet", file=self.name, sheet=wanted, found=", ".join(names))
-        return [Sheet(self._reader, self.name, name) for name in names if wanted in (None, name)]
+        """Return the sheets, or the one that the mapping names; raises `InputError` where it is missing, or where this
+        is no sound workbook.
+        """
+        if wanted is not None and wanted not in self._sheets:
+            raise InputError("load.no_sheet", file=self.name, sheet=wanted, found=", ".join(self._sheets))
+        return [sheet for name, sheet in self._sheets.items() if wanted in (None, name)]
+
+    @cached_property
+    def _sheets(self) -> dict[str, Sheet]:
+        facts = self.sandbox.facts("sheets", self.name, path=str(self.path))
+        return {name: Sheet(self.sandbox, self.path, self.name, name, facts["kind"]) for name in facts["sheets"]}
 
 
 @dataclass
 class Sheet:
-    """One sheet, as a table of text."""
+    """One sheet, as a table of text. `remarks` says, once it was read, what a person should know of it."""
 
-    reader: fastexcel.ExcelReader
+    sandbox: Sandbox
+    path: Path
     name: str
     sheet: str
-    encoding: str = "xlsx"
+    encoding: str
+    remarks: list[tuple[str, str]] = field(default_factory=list)
+    _portions: list[Portion] = field(default_factory=list)
 
     def head(self) -> list[Record]:
         """Return the first rows of the sheet."""
-        rows = self._load(_HEAD_RECORDS)[0].rows()
-        return [
-            Record(line, line + 1, tuple("" if cell is None else str(cell) for cell in row)) for line, row in enumerate(rows, 1)
-        ]
+        rows = self._part(0)[0].head(_HEAD_RECORDS).rows()
+        return [Record(line, line + 1, tuple("" if cell is None else cell for cell in row)) for line, row in enumerate(rows, 1)]
 
     def batches(self, header: Record) -> Iterator[Batch]:
-        """Yield the rows below the header as one batch; blank rows are counted."""
-        cells, errors = self._load(None)
-        lines = pl.Series(range(1, cells.height + 1), dtype=pl.Int64)
-        below = lines >= header.next_line
-        width = len(header.cells)
-        cells, lines = cells.filter(below), lines.filter(below)
-        if cells.width < width:  # the sheet narrows below its header
-            cells = cells.with_columns(pl.lit(None, pl.String).alias(str(place)) for place in range(cells.width, width))
-        filled = cells.select(pl.any_horizontal(pl.all().str.strip_chars().fill_null("") != "")).to_series()
-        wrong = pl.Series([line in errors for line in lines], dtype=pl.Boolean)
-        kept = filled & ~wrong
-        faults = tuple(
-            Fault(line, "reason_cell_error", joined(cells, [place])[0], errors[line])
-            for place, line in enumerate(lines)
-            if line in errors
-        )
-        good = cells.filter(kept)
-        n_blank = int((~filled & ~wrong).sum())
-        yield Batch(good, lines.filter(kept), lambda places: joined(good, places), faults, n_blank)
+        """Yield the rows below the header; blank rows are counted."""
+        above, last = 0, 0
+        for number in range(len(self._read())):
+            cells, reasons = self._part(number)
+            lines = pl.Series(range(above + 1, above + cells.height + 1), dtype=pl.Int64)
+            above += cells.height
+            filled = _filled(cells)
+            last = max(last, int(str(lines.filter(filled).max() or 0)))
+            yield _batch(_widened(cells, len(header.cells)), reasons, lines, filled, lines >= header.next_line)
+        self.remarks = [("remark_sheet_full", f"{self.sheet}: {last:,}")] if last in _LAST_ROWS else []
 
-    def _load(self, n_rows: int | None) -> tuple[pl.DataFrame, dict[int, str]]:
-        """Return all cells as text in columns "0", "1", ..., and the rows (from 1) that hold an error such as #N/A."""
-        try:
-            sheet = self.reader.load_sheet(self.sheet, header_row=None, skip_rows=0, n_rows=n_rows, dtypes="string")
-            found, problems = sheet.to_arrow_with_errors()
-        except fastexcel.FastExcelError as error:
-            raise InputError("load.workbook_broken", file=self.name) from error
-        frame = pl.from_arrow(found)
-        assert isinstance(frame, pl.DataFrame)  # noqa: S101 - tells the type checker what a record batch becomes
-        frame = frame.with_columns(_fifteen_digits(column) for column in frame)
-        errors = {problem.position[0] + 1: problem.detail for problem in problems.errors} if problems else {}
-        return frame.rename({old: str(place) for place, old in enumerate(frame.columns)}), errors
+    def cells(self) -> pl.DataFrame:
+        """Return all rows of the sheet as text, the header among them."""
+        return pl.concat([self._part(number)[0] for number in range(len(self._read()))])
+
+    def _part(self, number: int) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+        portion = self._read()[number]
+        assert portion.file is not None  # noqa: S101 - a sheet gives rows with every step, be it none
+        cells, reasons = marks_of(portion.facts["marks"], frame_of(portion.file))
+        return cells.with_columns(_fifteen_digits(column) for column in cells), reasons
+
+    def _read(self) -> list[Portion]:
+        """Take the sheet apart once; its rows stay on disk while the load lasts."""
+        if not self._portions:
+            self._portions = list(self.sandbox.run("sheet", self.name, path=str(self.path), sheet=self.sheet))
+        return self._portions
+
+
+def _filled(cells: pl.DataFrame) -> pl.Series:
+    if not cells.width:
+        return pl.Series([False] * cells.height, dtype=pl.Boolean)
+    return cells.select(pl.any_horizontal(pl.all().str.strip_chars().fill_null("") != "")).to_series()
+
+
+def _widened(cells: pl.DataFrame, width: int) -> pl.DataFrame:
+    """Add empty columns where the sheet narrows below its header."""
+    return cells.with_columns(pl.lit(None, pl.String).alias(str(place)) for place in range(cells.width, width))
+
+
+def _batch(cells: pl.DataFrame, reasons: dict[str, pl.Series], lines: pl.Series, filled: pl.Series, below: pl.Series) -> Batch:
+    kept = filled & below
+    good = cells.filter(kept)
+    marks = {name: found.filter(kept) for name, found in reasons.items()}
+    return Batch(good, lines.filter(kept), lambda places: joined(good, places), (), int((below & ~filled).sum()), marks)
 
 
 def _fifteen_digits(cells: pl.Series) -> pl.Series:

@@ -64,7 +64,7 @@ def waits(
         "WHERE $stages::VARCHAR[] IS NULL OR list_contains($stages::VARCHAR[], stage)",
         starts_at=start,
         ends_at=end,
-        stages=_known(snapshot, stages),
+        stages=known_stages(snapshot, stages),
     )
     if unit == "working":
         found = _in_working_days(found, start, calendar or Calendar.china())
@@ -103,7 +103,8 @@ def _opening(moment: Moment, zone: str) -> dt.datetime:
     return dt.datetime.combine(parsed.date(), dt.time.min) if parsed.time() == dt.time.max else parsed
 
 
-def _known(snapshot: Snapshot, stages: Sequence[str] | None) -> list[str] | None:
+def known_stages(snapshot: Snapshot, stages: Sequence[str] | None) -> list[str] | None:
+    """Return the named stages as a list, None for all; one that does not exist raises UsageError with the nearest."""
     if stages is None:
         return None
     known = snapshot.sql("SELECT stage FROM base.stage_order(as_of := $as_of)")["stage"].to_list()

@@ -23,13 +23,14 @@ class Record:
 @dataclass(frozen=True)
 class Fault:
     """A row that could not be taken apart: where, why (a text of the area `load`), the value at fault, the row as it
-    stood.
+    stood; where they could be told, its cells.
     """
 
     line: int
     reason: str
     raw: str
     value: str | None = None
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,16 @@ from pathlib import Path
 from salesiq.errors import InputError
 from salesiq.load.batches import Record, Table
 from salesiq.load.databases import ServerTable, database_table
-from salesiq.load.encoding import detect
-from salesiq.load.headers import score
+from salesiq.load.dialects import Given, candidates
+from salesiq.load.encoding import start
+from salesiq.load.headers import mark
 from salesiq.load.json_files import JsonTable
 from salesiq.load.limits import LONGEST_LINE, refuse_wide
 from salesiq.load.mapping import Entry
 from salesiq.load.parquet_files import ParquetTable
+from salesiq.load.recognition import Recognised, recognise
 from salesiq.load.sources import JSON, PARQUET, SHEET, Source
-from salesiq.load.text_files import DELIMITERS, TextTable
+from salesiq.load.text_files import HEAD_BYTES, TextTable
 from salesiq.load.workbooks import Workbook
 from salesiq.sandbox import Sandbox
 
@@ -40,7 +42,8 @@ class Shelf:
     sandbox: Sandbox = field(default_factory=Sandbox)
     _workbooks: dict[Path, Workbook] = field(default_factory=dict)
     _json: dict[tuple[Path, str | None], JsonTable] = field(default_factory=dict)
-    _encodings: dict[tuple[Path, str | None], str] = field(default_factory=dict)
+    _encodings: dict[tuple[Path, str | None], Recognised] = field(default_factory=dict)
+    _texts: dict[tuple[Path, str | None, Given], list[TextTable]] = field(default_factory=dict)
     _heads: dict[tuple[Path, str, str], list[Record]] = field(default_factory=dict)
 
     def table(self, source: Source, entry: Entry) -> tuple[Table, list[Record]]:
@@ -49,7 +52,7 @@ class Shelf:
         """
         tables = self.tables(source, entry)
         heads = [self._head(source, table) for table in tables]
-        marks = [max((score(record, entry) for record in head), default=0) for head in heads]
+        marks = [mark(head, entry) for head in heads]
         best = marks.index(max(marks))
         for record in heads[best]:
             refuse_wide(len(record.cells), source.name, record.line)
@@ -84,12 +87,17 @@ class Shelf:
         if asked not in self._encodings:
             if source.longest_line > LONGEST_LINE:  # before anything holds a line in memory
                 raise InputError("load.long_line", file=source.name, most_mb=LONGEST_LINE // 2**20)
-            self._encodings[asked] = detect(source.path, source.name, entry.encoding)
-        delimiters = DELIMITERS if entry.delimiter is None else (entry.delimiter,)
-        return [TextTable(source.path, self._encodings[asked], delimiter) for delimiter in delimiters]
+            self._encodings[asked] = recognise(source.path, source.name, entry.encoding)
+        given = entry.shape.given(entry.delimiter)
+        if (*asked, given) not in self._texts:
+            found = self._encodings[asked]
+            dialects = candidates(start(source.path, found.encoding, HEAD_BYTES), given)
+            texts = [TextTable(source.path, found.encoding, dialect, found.confidence) for dialect in dialects]
+            self._texts[*asked, given] = texts
+        return self._texts[*asked, given]
 
     def _head(self, source: Source, table: Table) -> list[Record]:
-        part = str(getattr(table, "delimiter", "")) + str(getattr(table, "sheet", "")) + str(source.table or "")
+        part = str(getattr(table, "dialect", "")) + str(getattr(table, "sheet", "")) + str(source.table or "")
         asked = (source.path, table.encoding, part)
         if asked not in self._heads:
             self._heads[asked] = table.head()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from salesiq.funnel.advances import advances
+from salesiq.funnel.approvals import approval_nodes, approvals
 from salesiq.funnel.bridge import bridge
 from salesiq.funnel.changes import changes
 from salesiq.funnel.conversion import conversion
@@ -14,6 +15,7 @@ from salesiq.funnel.pseudo_advance_curve import pseudo_advance_curve
 from salesiq.funnel.pseudo_advances import pseudo_advances
 from salesiq.funnel.reversals import reversals
 from salesiq.funnel.stage_flows import stage_flows
+from salesiq.funnel.stuck import stuck
 from salesiq.funnel.velocity import velocity
 from salesiq.funnel.visits import visits
 from salesiq.funnel.win_limits import win_limits
@@ -21,6 +23,8 @@ from salesiq.funnel.win_rate import win_rate
 
 __all__ = [
     "advances",
+    "approval_nodes",
+    "approvals",
     "bridge",
     "changes",
     "conversion",
@@ -32,6 +36,7 @@ __all__ = [
     "pseudo_advances",
     "reversals",
     "stage_flows",
+    "stuck",
     "velocity",
     "visits",
     "win_limits",

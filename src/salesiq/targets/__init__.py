@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salesiq.targets.alignment_pack import alignment_pack
 from salesiq.targets.allocate import allocate, plan_rows
 from salesiq.targets.attainment import attainment
 from salesiq.targets.attainment_quality import attainment_quality
@@ -14,6 +15,7 @@ from salesiq.targets.soundness import problems
 from salesiq.targets.stretch import stretch
 
 __all__ = [
+    "alignment_pack",
     "allocate",
     "attainment",
     "attainment_quality",

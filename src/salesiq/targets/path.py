@@ -47,21 +47,26 @@ def path(
     """
     refuse_unsound(snapshot, MONEY_PROBLEMS)
     window = Window.parse(period)
-    deals = expected_deals(snapshot, window, "bookings", probabilities).filter(pl.col("customer_id").is_not_null())
-    leading = deals.sort("expected_amount", "amount", "deal_id", descending=[True, True, False], nulls_last=True)
-    best = leading.unique("customer_id", keep="first", maintain_order=True).select(
-        "customer_id", "deal_id", "deal_name", "stage", "win_probability", "is_base_rate"
-    )
-    expected = deals.group_by("customer_id").agg(pl.col("expected_amount").sum().cast(_MONEY))
-    steps = deals.filter(pl.col("next_step_due_at").is_not_null()).sort("next_step_due_at", "deal_id")
-    step = steps.unique("customer_id", keep="first", maintain_order=True).select("customer_id", "next_step", "next_step_due_at")
-    customers = key_customers(snapshot, window, tier)
-    for part in (expected, best, step):
-        customers = customers.join(part, on="customer_id", how="left", maintain_order="left")
-    whole = customers.with_columns(pl.col("expected_amount").fill_null(0))
+    deals = expected_deals(snapshot, window, "bookings", probabilities)
+    whole = with_path(key_customers(snapshot, window, tier), deals)
     worth = (pl.col("won_amount") + pl.col("expected_amount")).alias("worth")
     ranked = whole.with_columns(worth).sort("worth", "open_amount", "customer_id", descending=[True, True, False]).head(n)
-    return ranked.with_columns(rank=pl.int_range(1, pl.len() + 1), gaps=_gaps()).select(_COLUMNS)
+    return ranked.with_columns(rank=pl.int_range(1, pl.len() + 1)).select(_COLUMNS)
+
+
+def with_path(customers: pl.DataFrame, deals: pl.DataFrame) -> pl.DataFrame:
+    """Add to each customer what its open deals are expected to bring, its leading deal, its next step, and the gaps."""
+    owned = deals.filter(pl.col("customer_id").is_not_null())
+    leading = owned.sort("expected_amount", "amount", "deal_id", descending=[True, True, False], nulls_last=True)
+    best = leading.unique("customer_id", keep="first", maintain_order=True).select(
+        "customer_id", "deal_id", "deal_name", "stage", "win_probability", "is_base_rate", "expected_close_on"
+    )
+    expected = owned.group_by("customer_id").agg(pl.col("expected_amount").sum().cast(_MONEY))
+    steps = owned.filter(pl.col("next_step_due_at").is_not_null()).sort("next_step_due_at", "deal_id")
+    step = steps.unique("customer_id", keep="first", maintain_order=True).select("customer_id", "next_step", "next_step_due_at")
+    for part in (expected, best, step):
+        customers = customers.join(part, on="customer_id", how="left", maintain_order="left")
+    return customers.with_columns(pl.col("expected_amount").fill_null(0)).with_columns(gaps=_gaps())
 
 
 def key_customers(snapshot: Snapshot, window: Window, tier: str) -> pl.DataFrame:

@@ -75,7 +75,7 @@ def test_each_broken_row_is_kept_with_its_reason_and_the_rest_loads(book: Book, 
     )
     report = load(book, tmp_path / "in", mapping)
     assert reasons(report) == [
-        (3, "金额（元）", "load.reason_amount"),
+        (3, "金额（元）", "load.reason_amount_nothing"),
         (4, "创建时间", "load.reason_date_impossible"),
         (5, "状态", "load.reason_contract"),
         (6, None, "load.reason_width_short"),
@@ -84,7 +84,7 @@ def test_each_broken_row_is_kept_with_its_reason_and_the_rest_loads(book: Book, 
         (9, "商机名称", "load.reason_control_character"),
         (10, "商机编号", "load.reason_summary"),
         (11, "商机编号", "load.reason_header_again"),
-        (14, "金额（元）", "load.reason_amount"),
+        (14, "金额（元）", "load.reason_amount_nothing"),
     ]
     assert report.rejects.filter(pl.col("source_line") == 4)["raw"].item() == "D3,丙,1,2026-02-30,进行中"
     assert report.rejects.filter(pl.col("source_line") == 4)["value"].item() == "2026-02-30"

@@ -4,22 +4,95 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
-__all__ = ["UNITS", "Unreadable", "amount", "number"]
+from salesiq.load.chinese_numbers import chinese_money
+
+__all__ = ["CURRENCIES", "GROUPINGS", "PLAIN_STYLE", "UNITS", "Style", "Unreadable", "amount", "number", "plain"]
 
 UNITS = {"元": 0, "千元": 3, "万元": 4, "百万元": 6, "千万元": 7, "亿元": 8, "": 0}
 """Units that a header or a mapping may name, with the power of ten that leads to yuan."""
 
-_SUFFIX = {"千": 3, "万": 4, "百万": 6, "千万": 7, "亿": 8, "": 0}
+CURRENCIES = {
+    "CNY": ("CNY", "CN¥", "RMB", "人民币", "¥"),
+    "USD": ("USD", "US$", "$", "美元"),
+    "EUR": ("EUR", "€", "欧元"),
+    "GBP": ("GBP", "£", "英镑"),
+    "JPY": ("JPY", "JP¥", "¥", "円", "日元"),
+    "HKD": ("HKD", "HK$", "$", "港币", "港元"),
+    "TWD": ("TWD", "NT$", "$", "新台币"),
+    "SGD": ("SGD", "S$", "$"),
+    "AUD": ("AUD", "A$", "$"),
+    "CAD": ("CAD", "C$", "$"),
+    "INR": ("INR", "₹"),
+    "KRW": ("KRW", "₩", "韩元"),
+    "BRL": ("BRL", "R$"),
+    "CHF": ("CHF",),
+    "SEK": ("SEK",),
+    "VND": ("VND", "₫"),
+    "THB": ("THB", "฿"),
+    "RUB": ("RUB", "₽"),
+}
+"""Currencies that a mapping may name, with the signs that such an amount may bear."""
+
+GROUPINGS = {
+    ",": r"[0-9]{1,3}(?:,[0-9]{3})+",
+    ".": r"[0-9]{1,3}(?:\.[0-9]{3})+",
+    "'": r"[0-9]{1,3}(?:['’][0-9]{3})+",
+    " ": r"[0-9]{1,3}(?: [0-9]{3})+",
+    "indian": r"[0-9]{1,2}(?:,[0-9]{2})*,[0-9]{3}|[0-9]{3},[0-9]{3}",
+}
+"""Marks between thousands that a mapping may name; `indian` is 12,34,567."""
+
+_SUFFIX = {
+    "千": 3, "万": 4, "萬": 4, "百万": 6, "千万": 7, "亿": 8, "億": 8, "万亿": 12, "thousand": 3, "million": 6, "": 0,
+}  # fmt: skip
 _INTEGER_DIGITS = 16  # DECIMAL(18,2)
 _LONGEST = 60
-_AMOUNT = re.compile(
-    r"(?P<open>\()?(?P<sign>[+-])?\s?(?:¥|CNY|RMB|人民币)?\s?(?P<inner>-)?"
-    r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.(?P<part>[0-9]+))?"
-    r"\s?(?P<suffix>百万|千万|千|万|亿)?\s?元?(?P<close>\))?(?P<trailing>-)?"
+_YUAN = ("元人民币", "人民币元", "元整", "元正", "元", "圆", "块")
+_NOTHING = frozenset(
+    (
+        *(
+            "nan",
+            "inf",
+            "-inf",
+            "+inf",
+            "infinity",
+            "-infinity",
+            "na",
+            "n/a",
+            "#n/a",
+            "#na",
+            "null",
+            "none",
+            "nil",
+            "tbd",
+            "select",
+        ),
+        *("-", "--", "---", "—", "——", "/", "\\", ".", "?", "(null)", "<null>", "无", "空", "暂无", "未知", "待定"),
+        *("#value!", "#ref!", "#div/0!", "#name?", "#null!", "#num!"),
+    )
 )
-_NUMBER = re.compile(r"(?P<sign>[+-])?(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.(?P<part>[0-9]+))?\s?(?P<percent>%)?")
+_WORD = re.compile(r"[0-9]\s?(?:k|m|mm|mio|mn|mln|b|bn|billions?|t|tn|trillions?|cr|crores?|lakhs?|l|w|万美元)", re.IGNORECASE)
+_SEVERAL = re.compile(r"[0-9][0-9.,]*\s?[千万亿元]*\s?(?:[-~–—/、;]|至|到|to|±|\+-)\s?[0-9]", re.IGNORECASE)
+_SEPARATED = re.compile(r"\(?[+-]?\s?\D{0,3}\s?[0-9]+(?:[.,'’ ][0-9]+)+(?:[.,])?\)?\s?[^0-9]{0,4}")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the amounts of a column are written: the decimal mark, the mark between thousands, the currency; `rounds` takes
+    fractions of a cent to the nearest one, half a cent away from zero.
+    """
+
+    decimal: str = "."
+    grouping: str = ","
+    currency: str = "CNY"
+    rounds: bool = False
+
+
+PLAIN_STYLE = Style()
 
 
 class Unreadable(ValueError):
@@ -35,46 +108,112 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).replace("−", "-").strip()  # U+2212, the typographic minus
 
 
-def amount(text: str, unit: str = "元") -> Decimal:
-    """Read one amount in yuan, exact to the cent; `unit` is the unit that the column's header states.
+def amount(text: str, unit: str = "元", style: Style = PLAIN_STYLE) -> Decimal:
+    """Read one amount, exact to the cent; `unit` is the unit that the column's header states.
 
-    Accounting brackets and a trailing minus mean a negative amount. Raises `Unreadable` for anything else than one
-    plain number: exponents, NaN, other currencies, decimal commas, fractions of a cent.
+    Accounting brackets and a trailing minus mean a negative amount; so does 负. Raises `Unreadable` for anything else than
+    one number in the column's own style and currency: exponents, NaN, other currencies, another decimal mark, ranges,
+    fractions of a cent.
 
     >>> amount("3.2亿"), amount("￥1,234.50元"), amount("(5.00)"), amount("12.345678", unit="万元")
     (Decimal('320000000.00'), Decimal('1234.50'), Decimal('-5.00'), Decimal('123456.78'))
+    >>> amount("1.234,50 €", style=Style(decimal=",", grouping=".", currency="EUR")), amount("三十六万八")
+    (Decimal('1234.50'), Decimal('368000.00'))
     """
-    found = _AMOUNT.fullmatch(plain(text)) if len(text) <= _LONGEST else None
-    if found is None or bool(found["open"]) != bool(found["close"]):
+    cleaned = plain(text)
+    if len(text) > _LONGEST:
         raise Unreadable("reason_amount")
+    found = _pattern(style).fullmatch(cleaned)
+    if found is None:
+        return _in_words(cleaned, unit, style)
     minus = [found["open"], found["sign"] == "-", found["inner"], found["trailing"]]
-    if sum(map(bool, minus)) > 1 or (found["sign"] and any((found["open"], found["inner"], found["trailing"]))):
+    is_twice = sum(map(bool, minus)) > 1 or (found["sign"] and any((found["open"], found["inner"], found["trailing"])))
+    if bool(found["open"]) != bool(found["close"]) or is_twice:
         raise Unreadable("reason_amount")
-    suffix = found["suffix"] or ""
+    suffix = (found["suffix"] or "").casefold()
     if suffix and UNITS[unit]:
         raise Unreadable("reason_amount_unit_twice")
-    return _cents(found["whole"], found["part"] or "", _SUFFIX[suffix] + UNITS[unit], any(minus))
+    return _cents(found["whole"], found["part"] or "", _SUFFIX[suffix] + UNITS[unit], style, is_negative=any(minus))
 
 
-def _cents(whole: str, part: str, shift: int, is_negative: bool) -> Decimal:
-    digits = whole.replace(",", "") + part.ljust(shift + 2, "0")
+@cache
+def _pattern(style: Style) -> re.Pattern[str]:
+    signs = sorted(CURRENCIES[style.currency], key=len, reverse=True)
+    before = "|".join(map(re.escape, signs))
+    after = "|".join(map(re.escape, (*_YUAN, *signs) if style.currency == "CNY" else signs))
+    units = "|".join(sorted(filter(None, _SUFFIX), key=len, reverse=True))
+    return re.compile(
+        rf"(?P<open>\()?(?P<sign>[+-])?\s?(?:(?:{before}):?)?\s?(?P<inner>-)?{_digits(style)}"
+        rf"\s?(?P<suffix>{units})?\s?(?:{after})?(?P<close>\))?(?P<trailing>-)?",
+        re.IGNORECASE,
+    )
+
+
+def _digits(style: Style) -> str:
+    return rf"(?P<whole>{GROUPINGS[style.grouping]}|[0-9]+)(?:{re.escape(style.decimal)}(?P<part>[0-9]+))?"
+
+
+def _in_words(cleaned: str, unit: str, style: Style) -> Decimal:
+    words = chinese_money(cleaned) if style.currency == "CNY" and not cleaned.isascii() else None
+    if words is None:
+        raise Unreadable(_reason(cleaned, style))
+    if UNITS[unit]:
+        raise Unreadable("reason_amount_unit_twice")
+    whole, _, part = f"{abs(words):f}".partition(".")
+    return _cents(whole, part, 0, style, is_negative=words < 0)
+
+
+def _reason(cleaned: str, style: Style) -> str:
+    """Tell why a text is no amount, so that the user sees what to state in the mapping."""
+    if cleaned.casefold() in _NOTHING:
+        return "reason_amount_nothing"
+    if _foreign(style).search(cleaned):
+        return "reason_amount_currency"
+    if _WORD.fullmatch(_last(cleaned)):
+        return "reason_amount_word"
+    if _SEVERAL.search(cleaned):
+        return "reason_amount_several"
+    return "reason_amount_separator" if _SEPARATED.fullmatch(cleaned) else "reason_amount"
+
+
+def _last(cleaned: str) -> str:
+    """Return the last digit and what follows it."""
+    found = re.search(r"[0-9]\D*$", cleaned)
+    return found[0] if found else ""
+
+
+@cache
+def _foreign(style: Style) -> re.Pattern[str]:
+    own = CURRENCIES[style.currency]
+    signs = {sign for signs in CURRENCIES.values() for sign in signs} - set(own)
+    return re.compile("|".join(map(re.escape, sorted(signs, key=len, reverse=True))), re.IGNORECASE)
+
+
+def _cents(whole: str, part: str, shift: int, style: Style, *, is_negative: bool) -> Decimal:
+    digits = re.sub(r"\D", "", whole) + part.ljust(shift + 2, "0")
     cents, rest = digits[: len(digits) - max(len(part) - shift - 2, 0)], part[shift + 2 :]
-    if rest.strip("0"):
+    if rest.strip("0") and not style.rounds:
         raise Unreadable("reason_amount_decimals")
-    if len(cents.lstrip("0")) > _INTEGER_DIGITS + 2:
+    n_cents = int(cents) + (rest[:1] >= "5")
+    if n_cents >= 10 ** (_INTEGER_DIGITS + 2):
         raise Unreadable("reason_amount_range")
-    value = Decimal(int(cents)).scaleb(-2)
+    value = Decimal(n_cents).scaleb(-2)
     return -value if is_negative and value else value
 
 
-def number(text: str) -> float:
+@cache
+def _number_pattern(style: Style) -> re.Pattern[str]:
+    return re.compile(rf"(?P<sign>[+-])?{_digits(style)}\s?(?P<percent>%)?")
+
+
+def number(text: str, style: Style = PLAIN_STYLE) -> float:
     """Read one plain number that is not money: a score, a quantity, a share; a percent sign divides by 100.
 
     >>> number("23.5%"), number("1,200"), number("-0.5")
     (0.235, 1200.0, -0.5)
     """
-    found = _NUMBER.fullmatch(plain(text)) if len(text) <= _LONGEST else None
+    found = _number_pattern(style).fullmatch(plain(text)) if len(text) <= _LONGEST else None
     if found is None:
         raise Unreadable("reason_number")
-    value = Decimal(f"{found['sign'] or ''}{found['whole'].replace(',', '')}.{found['part'] or '0'}")
+    value = Decimal(f"{found['sign'] or ''}{re.sub(r'[^0-9]', '', found['whole'])}.{found['part'] or '0'}")
     return float(value / 100 if found["percent"] else value)

@@ -13,12 +13,15 @@ from salesiq.load.batches import Batch
 from salesiq.load.field_history import Versions
 from salesiq.load.headers import Binding, bind
 from salesiq.load.mapping import Column, Rows
+from salesiq.load.orders import in_order
 from salesiq.load.plan import Job, Shelf
 from salesiq.load.repeats import key_hashes, settle, shown_key
 from salesiq.load.report import REMARKS
 from salesiq.load.rows import REJECT_SCHEMA, canonical_rows
+from salesiq.load.series import scope_of
 from salesiq.load.spool import Spool
-from salesiq.load.text_files import TextTable
+from salesiq.load.text_files import TextTable, refuse_second_table
+from salesiq.load.totals import Totals
 from salesiq.load.values import parse
 from salesiq.tables import CONTRACTS
 
@@ -36,6 +39,7 @@ class Tally:
     n_new: int = 0
     n_changed: int = 0
     n_unchanged: int = 0
+    n_gone: int = 0
     n_rejected: int = 0
     n_skipped: int = 0
 
@@ -59,6 +63,7 @@ class Reading:
     zone: str
     past: Versions = field(default_factory=Versions)
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    scopes: dict[tuple[str, str], str] = field(default_factory=dict)
     known_later: dict[str, str] = field(default_factory=dict)
     known_later_headers: dict[str, str] = field(default_factory=dict)
     newest: dt.datetime | None = None
@@ -86,17 +91,25 @@ class Reading:
         binding = bind(head, entry, file)
         tally = self._tally(file, entry.table)
         tally.encoding = table.encoding
+        self.scopes[file, entry.table] = scope_of(entry)
         self._remark_columns(job, binding)
         n_above = sum(1 for record in head if record.line < binding.header.line)
         self._skip(file, entry.table, "skipped_preamble", n_above)
         tally.n_rows_in += n_above
         before = tally.n_rejected
         n_read = 0
-        for batch in table.batches(binding.header):
-            self._take(batch, binding, job)
+        ordered = in_order(table, binding, entry)
+        for told in ordered.told:
+            self.remark(file, entry.table, "read_date_order", told)
+        totals = Totals(entry.table, self.zone)
+        for batch in ordered.batches:
+            self._take(batch, ordered.binding, Job(job.source, ordered.entry), totals)
             n_read += batch.cells.height
             if callable(progress):
                 progress(file, n_read)
+        refuse_second_table(table, entry, file)
+        for difference in totals.differences:
+            self.remark(file, entry.table, "remark_total_differs", difference)
         if tally.n_rows_in == n_above:
             self.remark(file, entry.table, "remark_no_rows")
         if isinstance(table, TextTable) and not table.has_final_newline and tally.n_rejected > before:
@@ -107,10 +120,11 @@ class Reading:
         headers = {bound.column.name: bound.header for bound in binding.columns}
         self.known_later_headers |= {f"{entry.table}.{name}": headers[name] for name in entry.known_later if name in headers}
 
-    def _take(self, batch: Batch, binding: Binding, job: Job) -> None:
+    def _take(self, batch: Batch, binding: Binding, job: Job, totals: Totals) -> None:
         file, entry = job.source.name, job.entry
         tally = self._tally(file, entry.table)
         harvest = canonical_rows(batch, binding, entry, file, self.zone)
+        totals.take(batch, binding, harvest)
         tally.n_rows_in += batch.cells.height + len(batch.faults) + batch.n_blank
         self._reject(file, entry.table, harvest.rejects)
         self._reject(file, entry.table, _of_faults(batch, file, entry.table))
@@ -137,6 +151,7 @@ class Reading:
         numbers = pl.int_range(1, rows.height + 1, dtype=pl.Int64, eager=True)
         self._tally(file, given.table).n_rows_in += rows.height
         self._tally(file, given.table).encoding = "toml"
+        self.scopes[file, given.table] = "changes"
         self._keep(given.table, file, rows.with_columns(source_file=pl.lit(file), source_line=numbers), is_distinct=True)
 
     def settle_repeats(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,7 +12,8 @@ from salesiq.load.derived import derive, headers_of, past, sift
 from salesiq.load.headers import Binding, Bound
 from salesiq.load.limits import refuse_beyond_limits
 from salesiq.load.mapping import Column, Entry
-from salesiq.load.values import Parsed, parse
+from salesiq.load.moments import LAST_YEAR_OF_FACTS
+from salesiq.load.values import Parsed, no_reasons, parse
 from salesiq.tables import CONTRACTS
 
 __all__ = ["Harvest", "canonical_rows"]
@@ -53,6 +55,8 @@ def canonical_rows(batch: Batch, binding: Binding, entry: Entry, file: str, zone
             faults.add(batch.marks[str(item.place)], item.column.name)
     for name, column in read.items():
         faults.add(column.reasons, name)
+    for name in contract.facts:
+        faults.add(_beyond(frame[name], LAST_YEAR_OF_FACTS), name)
     faults.add(sieve.reasons, "where")
     told = past(batch, binding.places, entry, zone)
     if told is not None:
@@ -104,6 +108,13 @@ def _frame(read: dict[str, Parsed], entry: Entry, height: int, zone: str) -> pl.
 
 def _constant(name: str, value: str, dtype: pl.DataType, zone: str) -> pl.Series:
     return parse(pl.Series([value]), dtype, Column(name, ()), zone).values
+
+
+def _beyond(moments: pl.Series, year: int) -> pl.Series:
+    last = moments.cast(pl.Datetime("us")).max()
+    if not isinstance(last, dt.datetime) or last.year <= year:
+        return no_reasons(len(moments))
+    return _where(moments.dt.year() > year, "reason_date_future")
 
 
 def _where(mask: pl.Series, reason: str) -> pl.Series:

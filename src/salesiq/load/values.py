@@ -13,21 +13,22 @@ from typing import Any
 
 import polars as pl
 
-from salesiq.load.amounts import UNITS, Unreadable, amount, number, plain
+from salesiq.load.amounts import Style, Unreadable, amount, number, plain
+from salesiq.load.fast_values import fast_dates, fast_moments, fast_money, fast_numbers
 from salesiq.load.mapping import Column
 from salesiq.load.moments import FIRST_YEAR, LAST_YEAR, moment
 
-__all__ = ["Parsed", "clean", "parse"]
+__all__ = ["Parsed", "clean", "no_reasons", "parse"]
 
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
-_DAMAGE = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]"
+_OUTER = rf"^[\s{_ZERO_WIDTH}]|[\s{_ZERO_WIDTH}]$|^$"
+_FAULTY = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\ufffd]|锟斤拷"
 _LOST = "\ufffd|锟斤拷"
-_FORMS = {
-    "date": ("%Y-%m-%d", "%Y/%m/%d"),
-    "moment": ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M"),
-}
-_TRUE, _FALSE = ("是", "y", "yes", "true", "1", "t", "√"), ("否", "n", "no", "false", "0", "f", "×")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0+)?")
+_TRUE = frozenset(["是", "有", "对", "真", "y", "yes", "true", "1", "1.0", "t", "on", "√", "✓", "✔", "☑", "✅", "通过"])
+_FALSE = frozenset(["否", "没有", "错", "假", "n", "no", "false", "0", "0.0", "f", "off", "×", "✗", "✘", "☐", "❌", "不通过"])
+_DONE = re.compile("(已|未)(?:完成|成交|签约|付款|回款|通过|批准|发货|开票|启用|激活|确认|提交|读|打开|联系|关闭)")
+_INTEGER = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(?:\.0+)?")
+_EXACT = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ def clean(cells: pl.Series, null_values: Sequence[str] = ()) -> pl.Series:
     >>> clean(pl.Series(["\\u3000a ", "", "-"]), ["-"]).to_list()
     ['a', None, None]
     """
-    text = cells.str.strip_chars().str.strip_chars(_ZERO_WIDTH).str.strip_chars()
-    text = text.set(text == "", None)
+    text = cells
+    if cells.str.contains(_OUTER).any():
+        text = cells.str.strip_chars().str.strip_chars(_ZERO_WIDTH).str.strip_chars()
+        text = text.set(text == "", None)
     return text.set(text.is_in(list(null_values)), None) if null_values else text
 
 
@@ -58,37 +61,50 @@ def parse(cells: pl.Series, dtype: pl.DataType, column: Column, zone: str) -> Pa
     ([Decimal('1234.50'), None, None], [None, 'reason_amount', None])
     """
     if cells.dtype != pl.String and not column.values:
-        cells = _in_zone(cells, dtype, zone)
+        cells = _in_zone(cells, dtype, column.zone, zone)
         if cells.dtype == dtype:
             return _typed(cells)
     text = clean(_as_text(cells), column.null_values)
     if column.values:
         text = text.replace(dict(column.values))
-    return _by_type(text, dtype, column, zone)
+    return _by_type(text, dtype, _settled(column, typed=cells.dtype != pl.String), zone)
+
+
+def _settled(column: Column, *, typed: bool) -> Column:
+    """A typed number bears no mark of its column's style: its point is the decimal point."""
+    if not typed or (column.style.decimal, column.style.grouping) == (".", ","):
+        return column
+    style = Style(currency=column.style.currency, rounds=column.style.rounds)
+    return Column(
+        column.name, column.headers, column.unit, column.formats, column.null_values, column.values, style, column.zone
+    )
 
 
 def _by_type(text: pl.Series, dtype: pl.DataType, column: Column, zone: str) -> Parsed:
     if dtype == pl.Decimal:
-        return _finish(text, _fast_money(text, UNITS[column.unit], dtype), lambda value: amount(value, column.unit))
+        fast = fast_money(text, column.unit, column.style, dtype)
+        return _finish(text, fast, lambda value: amount(value, column.unit, column.style))
     if dtype == pl.Date:
-        fast = _fast_dates(text, column.formats or _FORMS["date"])
-        return _finish(text, fast, lambda value: moment(value, column.formats, zone).date())
+        fast = fast_dates(text, column.formats, column.zone)
+        return _finish(text, fast, lambda value: moment(value, column.formats, zone, column.zone).date())
     if dtype == pl.Datetime:
-        fast = _fast_moments(text, column.formats or _FORMS["moment"])
-        return _finish(text, fast, lambda value: moment(value, column.formats, zone))
+        fast = fast_moments(text, column.formats, column.zone, zone)
+        return _finish(text, fast, lambda value: moment(value, column.formats, zone, column.zone))
     if dtype == pl.Boolean:
-        return _finish(text, pl.Series([None] * len(text), dtype=pl.Boolean), _boolean)
+        return _finish(text, pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(text)), _boolean)
     if dtype == pl.Int64:
-        return _finish(text, pl.Series([None] * len(text), dtype=pl.Int64), _integer)
+        return _finish(text, pl.Series([None], dtype=pl.Int64).new_from_index(0, len(text)), _integer)
     if dtype == pl.Float64:
-        return _finish(text, _fast_numbers(text), number)
+        return _finish(text, fast_numbers(text), lambda value: number(value, column.style))
     return Parsed(text, _text_reasons(text))
 
 
-def _in_zone(cells: pl.Series, dtype: pl.DataType, zone: str) -> pl.Series:
+def _in_zone(cells: pl.Series, dtype: pl.DataType, source_zone: str | None, zone: str) -> pl.Series:
     """Turn typed moments (Parquet) to the company's zone and the contract's resolution."""
     if cells.dtype != pl.Datetime or not dtype.is_temporal():
         return cells
+    if getattr(cells.dtype, "time_zone", None) is None and source_zone:
+        return _as_text(cells)  # hours that clocks skip or show twice are told the careful way
     if getattr(cells.dtype, "time_zone", None) is not None:
         cells = cells.dt.convert_time_zone(zone).dt.replace_time_zone(None)
     return cells.cast(dtype)
@@ -101,30 +117,36 @@ def _typed(cells: pl.Series) -> Parsed:
     elif cells.dtype.is_temporal():
         wrong, reason = cells.is_not_null() & ~cells.dt.year().is_between(FIRST_YEAR, LAST_YEAR), "reason_date_year"
     else:
-        return Parsed(cells, _no_reasons(len(cells)))
+        return Parsed(cells, no_reasons(len(cells)))
     if not wrong.any():
-        return Parsed(cells, _no_reasons(len(cells)))
+        return Parsed(cells, no_reasons(len(cells)))
     return Parsed(cells.set(wrong, None), pl.select(pl.when(wrong).then(pl.lit(reason))).to_series())
 
 
-def _no_reasons(height: int) -> pl.Series:
+def no_reasons(height: int) -> pl.Series:
+    """Return the reasons of rows with which all is well."""
     return pl.Series("reason", [None], dtype=pl.String).new_from_index(0, height)
 
 
 def _as_text(cells: pl.Series) -> pl.Series:
-    """Write typed cells (Parquet) as the text that the parsers read."""
+    """Write typed cells (Parquet) as the text that the parsers read; whole floats, as pandas makes of ids, as whole."""
     if cells.dtype == pl.String:
         return cells
     if cells.dtype == pl.Datetime:
         return cells.dt.to_string("%Y-%m-%d %H:%M:%S%.6f")
-    return cells.cast(pl.String)
+    text = cells.cast(pl.String)
+    if not cells.dtype.is_float():
+        return text
+    is_whole = cells.is_finite() & (cells.floor() == cells) & (cells.abs() < _EXACT)
+    whole = cells.set(~is_whole.fill_null(value=False), None).cast(pl.Int64).cast(pl.String)
+    return pl.select(pl.coalesce(whole, text)).to_series()
 
 
 def _finish(text: pl.Series, fast: pl.Series, parse_one: Callable[[str], Any]) -> Parsed:
     """Take what the fast way read; read every other distinct value once, the careful way."""
+    if fast.null_count() == text.null_count():
+        return Parsed(fast, no_reasons(len(text)))
     left = text.is_not_null() & fast.is_null()
-    if not left.any():
-        return Parsed(fast, _no_reasons(len(text)))
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for value in text.filter(left).unique():
@@ -134,45 +156,8 @@ def _finish(text: pl.Series, fast: pl.Series, parse_one: Callable[[str], Any]) -
             faults[value] = problem.reason
     asked = text.set(~left, None)
     careful = asked.replace_strict(values, default=None, return_dtype=fast.dtype) if values else fast
-    reasons = asked.replace_strict(faults, default=None, return_dtype=pl.String) if faults else _no_reasons(len(text))
+    reasons = asked.replace_strict(faults, default=None, return_dtype=pl.String) if faults else no_reasons(len(text))
     return Parsed(pl.select(pl.coalesce(fast, careful)).to_series(), reasons)
-
-
-def _fast_money(text: pl.Series, shift: int, dtype: pl.DataType) -> pl.Series:
-    grouped = text.str.contains(r"^-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$")
-    if grouped.any():
-        text = pl.select(pl.when(grouped).then(text.str.replace_all(",", "", literal=True)).otherwise(text)).to_series()
-    plain_ones = text.str.contains(rf"^-?[0-9]{{1,{16 - shift}}}(\.[0-9]{{1,{2 + shift}}})?$")
-    kept = text.set(~plain_ones, None)
-    if not shift:
-        return kept.cast(dtype)
-    wide = kept.cast(pl.Decimal(38, 2 + shift))
-    return pl.select((wide * pl.lit(10**shift).cast(pl.Decimal(38, 0))).cast(dtype)).to_series()
-
-
-def _fast_dates(text: pl.Series, forms: Sequence[str]) -> pl.Series:
-    found = pl.Series([None], dtype=pl.Date).new_from_index(0, len(text))
-    for form in forms:
-        if found.null_count() == text.null_count():
-            break
-        found = pl.select(pl.coalesce(found, text.str.to_date(form, strict=False))).to_series()
-    return found.set(~found.dt.year().is_between(FIRST_YEAR, LAST_YEAR), None)
-
-
-def _fast_moments(text: pl.Series, forms: Sequence[str]) -> pl.Series:
-    found = pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, len(text))
-    for form in forms:
-        if found.null_count() == text.null_count():
-            break
-        if "%z" in form or ("%H" not in form and "%I" not in form):
-            continue  # offsets and bare dates are read the careful way
-        read = text.str.to_datetime(form, strict=False, time_unit="us")
-        found = pl.select(pl.coalesce(found, read)).to_series()
-    return found.set(~found.dt.year().is_between(FIRST_YEAR, LAST_YEAR), None)
-
-
-def _fast_numbers(text: pl.Series) -> pl.Series:
-    return text.set(~text.str.contains(r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"), None).cast(pl.Float64)
 
 
 def _boolean(value: str) -> bool:
@@ -181,20 +166,24 @@ def _boolean(value: str) -> bool:
         return True
     if folded in _FALSE:
         return False
-    raise Unreadable("reason_boolean")
+    found = _DONE.fullmatch(folded)  # 未知 and 已拒绝 are no answers
+    if found is None:
+        raise Unreadable("reason_boolean")
+    return found[1] == "已"
 
 
 def _integer(value: str) -> int:
     cleaned = plain(value)
     if not _INTEGER.fullmatch(cleaned):
         raise Unreadable("reason_integer")
-    return int(cleaned.split(".")[0])
+    return int(cleaned.split(".")[0].replace(",", ""))
 
 
 def _text_reasons(text: pl.Series) -> pl.Series:
     """Name the texts that were damaged before they came to us."""
-    damaged, lost = text.str.contains(_DAMAGE), text.str.contains(_LOST)
-    if not (damaged.any() or lost.any()):
-        return _no_reasons(len(text))
-    reason = pl.when(lost).then(pl.lit("reason_text_lost")).when(damaged).then(pl.lit("reason_control_character"))
+    faulty = text.str.contains(_FAULTY)
+    if not faulty.any():
+        return no_reasons(len(text))
+    lost = text.str.contains(_LOST)
+    reason = pl.when(lost).then(pl.lit("reason_text_lost")).when(faulty).then(pl.lit("reason_control_character"))
     return pl.select(reason.alias("reason")).to_series()

@@ -66,6 +66,11 @@ class Contract:
                     found[name] = tuple(check.statistics["allowed_values"])
         return found
 
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Columns with moments that have passed: when the thing was or was recorded, and when what came later came."""
+        return tuple(name for name in (self.moment, self.recorded, *self.reveals) if name)
+
     def empty(self) -> pl.DataFrame:
         """Return a frame with the columns of this table and no row."""
         return pl.DataFrame(schema=self.columns)

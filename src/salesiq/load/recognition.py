@@ -27,6 +27,7 @@ _PIECE, _LOOK = 4 * 1024 * 1024, 64 * 1024
 _MOST_LINES, _MOST_CELLS, _LONGEST_CELL = 5000, 1500, 200
 _NOT_ASCII_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
 _BETWEEN_CELLS = re.compile(rb'[\r\n\t,;"]+')
+_SEPARATORS = "\r\n\t\x1c\x1d\x1e\x1f"
 _DAMPING = 0.5
 """Neighbouring characters are no independent witnesses: half of what they say counts."""
 _PRIORS = {"cp1250": 0.05}  # shares most bytes with cp1252, which is far commoner
@@ -98,8 +99,8 @@ def _wide(head: bytes) -> Recognised | None:
         whole = head[: len(head) // size * size]
         for encoding in pairs if whole else ():
             text = _decoded(whole, encoding) or _decoded(whole[:-size], encoding) or ""
-            plain = sum(1 for sign in text if " " <= sign <= "~" or sign in "\r\n\t")
-            odd = sum(1 for sign in text if not (sign.isprintable() or sign in "\r\n\t"))
+            plain = sum(1 for sign in text if " " <= sign <= "~" or sign in _SEPARATORS)
+            odd = sum(1 for sign in text if not (sign.isprintable() or sign in _SEPARATORS))
             if plain * 10 >= len(text) > 0 and odd * 100 <= len(text) and head.count(0) >= plain * (size - 1):
                 return Recognised(encoding, 1.0 - odd / len(text))
     return None

@@ -42,9 +42,9 @@ class Totals:
     def _add(self, rows: pl.DataFrame, amounts: list[Bound]) -> None:
         for item in amounts:
             name = item.column.name
-            found = rows[name].sum()
+            found = Decimal(str(rows[name].sum() or 0))
             for sums in (self._all, self._since_subtotal):
-                sums[name] = sums.get(name, Decimal(0)) + (found or Decimal(0))
+                sums[name] = sums.get(name, Decimal(0)) + found
 
     def _compare(self, batch: Batch, line: int, amounts: list[Bound]) -> None:
         place = int((batch.lines == line).arg_max() or 0)

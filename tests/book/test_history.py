@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from salesiq.book import Book, MergeCounts
-from salesiq.errors import InputError
 
 D = dt.datetime
 FIRST, SECOND = D(2026, 3, 1), D(2026, 3, 8)
@@ -122,11 +121,6 @@ def test_the_same_export_again_changes_nothing() -> None:
             counts.append(writer.merge("deals", deals(), load_id="1", exported_at=moment))
     assert counts == [MergeCounts(1, 0, 0), MergeCounts(0, 0, 1)]
     assert dict(book.tables().select("table_name", "n_rows").rows())["deals"] == 1
-
-
-def test_an_older_export_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match="already holds one of 2026-03-08"):
-        book_of((SECOND, {"deals": deals()}), (FIRST, {"deals": deals(amount=1)}))
 
 
 def test_a_deal_without_a_beginning_is_known_from_its_export() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import polars as pl
 
 from salesiq.book import frames as own_frames
 from salesiq.book import macros
+from salesiq.book.digest import digest
 from salesiq.book.snapshot import Snapshot
 from salesiq.book.storage import FileStore, MemoryStore
 from salesiq.book.writer import Writer
@@ -76,12 +77,20 @@ class Book:
         return book
 
     def load(
-        self, source: str | Path, mapping: str | Path | None = None, exported_at: dt.datetime | str | None = None
+        self,
+        source: str | Path | Sequence[str | Path],
+        mapping: str | Path | None = None,
+        exported_at: dt.datetime | str | None = None,
+        *,
+        progress: Callable[[str, int], None] | None = None,
+        max_rejects_share: float | None = None,
+        allow_shrink: bool = False,
     ) -> LoadReport:
         """Load a folder or a file of exports; `mapping` names a preset or a mapping file. See `salesiq.load.load`."""
         from salesiq.load import load  # the layer above: see pyproject, import-linter
 
-        return load(self, source, mapping=mapping, exported_at=exported_at)
+        limits: dict[str, Any] = {"max_rejects_share": max_rejects_share, "allow_shrink": allow_shrink}
+        return load(self, source, mapping, exported_at, progress, **limits)
 
     @contextmanager
     def write(self) -> Iterator[Writer]:
@@ -127,6 +136,17 @@ class Book:
     def rejects(self) -> pl.DataFrame:
         """Return every input row that was not loaded, with file, line, column, value and reason."""
         return self._query("FROM book.main.rejects ORDER BY load_id, source_file, source_line, source_column")
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that the book knows and since when, whatever the order in which it was loaded.
+
+        Two books have the same digest where every row of every canonical table is the same, with its history
+        (`existed_from`, `known_from`, `known_to`, `is_gone`). Where a row came from (load, file, line) does not count.
+
+        >>> Book().digest() == Book().digest()
+        True
+        """
+        return digest(self._open())
 
     def loaded_hashes(self) -> set[str]:
         """Return the hashes of the files that are in the book already."""
@@ -176,9 +196,7 @@ def _bring(writer: Writer, table: str, frame: pl.DataFrame, exported_at: dt.date
     load_id = digest[:16]
     n_new = frame.height
     if "known_from" in frame.columns:
-        if "known_to" not in frame.columns:
-            frame = frame.with_columns(known_to=pl.lit(None, pl.Datetime("us")))
-        writer.insert_history(table, frame, load_id=load_id)
+        writer.merge_history(table, frame, load_id=load_id, exported_at=exported_at)
     else:
         n_new = writer.merge(table, frame, load_id=load_id, exported_at=exported_at).n_new
     row = {"load_id": load_id, "table_name": table, "source_file": f"frames/{table}", "file_hash": digest}

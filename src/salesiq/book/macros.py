@@ -45,7 +45,7 @@ def base_macro(contract: Contract, prefix: str = "") -> str:
     return (
         f"CREATE OR REPLACE MACRO base.{name}(as_of) AS TABLE\n"
         f"SELECT\n    {columns},\n"
-        f"    known_from > as_of AS is_hindsight, known_from, source_file, source_line, load_id\n"
+        f"    known_from > as_of AS is_hindsight, is_gone, known_from, source_file, source_line, load_id\n"
         f"FROM {prefix}{contract.name}\n"
         f"WHERE existed_from <= as_of AND (known_to IS NULL OR known_to > as_of)"
     )

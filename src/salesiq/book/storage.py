@@ -15,17 +15,22 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from salesiq.book import exports
 from salesiq.errors import BookError, BusyError
 from salesiq.tables import CONTRACTS
 
-FORMAT = "1"
+FORMAT = "2"
 HISTORY_COLUMNS = {
     "existed_from": "TIMESTAMP",
     "known_from": "TIMESTAMP",
     "known_to": "TIMESTAMP",
+    "is_gone": "BOOLEAN",
     "load_id": "VARCHAR",
     "source_file": "VARCHAR",
     "source_line": "BIGINT",
+    "key_no": "BIGINT",
+    "sighted_at": "TIMESTAMP",
+    "export_no": "INTEGER",
 }
 _WRITE_MEMORY = "2GB"
 _SPARE_BYTES = 32 * 1024 * 1024
@@ -53,6 +58,8 @@ def create_tables(con: duckdb.DuckDBPyConnection, prefix: str, zone: str) -> Non
             columns |= HISTORY_COLUMNS
         body = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         con.execute(f"CREATE TABLE {prefix}{contract.name} ({body})")
+    for table in exports.TABLES:
+        con.execute(f"CREATE TABLE {prefix}{table}")
     con.execute(f"CREATE TABLE {prefix}notes (name VARCHAR PRIMARY KEY, body VARCHAR)")
     con.execute(f"INSERT INTO {prefix}notes VALUES ('format', ?), ('zone', ?)", [f'"{FORMAT}"', f'"{zone}"'])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,8 @@ from salesiq.load.reading import Reading
 from salesiq.load.report import FILES, LoadReport
 from salesiq.load.sources import Found, Source
 from salesiq.load.spool import Spool
-from salesiq.load.writing import write
+from salesiq.load.telling import reject_lines
+from salesiq.load.writing import Also, Load, write
 
 __all__ = ["Progress", "load"]
 
@@ -32,6 +34,10 @@ def load(
     mapping: str | Path | Mapping | None = None,
     exported_at: dt.datetime | str | None = None,
     progress: Progress | None = None,
+    *,
+    max_rejects_share: float | None = None,
+    allow_shrink: bool = False,
+    also: Also | None = None,
 ) -> LoadReport:
     """Load exports into a book and say what became of every row.
 
@@ -41,7 +47,9 @@ def load(
     the name of a preset, the path of a mapping file, or None to take the preset that fits the files' headers best.
     `exported_at` is the moment at which the systems gave the export; without it a date in the folder's name counts
     (the end of that day), else the newest moment that the rows tell of. `progress` is called with a file's name and
-    the number of its rows read so far.
+    the number of its rows read so far. A load of which more than `max_rejects_share` (0.02 is 2 %) of the rows are rejected is
+    refused; so is a full export that lost most of the rows that the one before had, unless `allow_shrink`. `also` is
+    called within the same write, with the writer and the load's id.
 
     Every row is loaded, rejected with its reason, or skipped with its reason; the sums are checked. Files whose
     content came with the same mapping (and export day, where one is given) before are passed over, and where all
@@ -51,10 +59,18 @@ def load(
     """
     try:
         with find_sources(source, own_book=book.path) as found:
-            return _load(book, found, mapping, exported_at, progress)
+            return _load(book, found, mapping, exported_at, progress, _Limits(max_rejects_share, allow_shrink), also)
     except OSError as error:  # the book's own storage errors are BookErrors by now
         place, problem = error.filename or shown(source), error.strerror or error
         raise InputError("load.unreadable", file=place, problem=problem) from error
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Beyond which a load is refused."""
+
+    max_rejects_share: float | None
+    allow_shrink: bool
 
 
 def _load(
@@ -63,6 +79,8 @@ def _load(
     mapping: str | Path | Mapping | None,
     exported_at: dt.datetime | str | None,
     progress: Progress | None,
+    limits: _Limits,
+    also: Also | None,
 ) -> LoadReport:
     shelf = Shelf(found.sandbox)
     plan = make_plan(found, mapping, shelf)
@@ -83,8 +101,9 @@ def _load(
         if moment is None:
             _refuse_momentless(reading)
             return _nothing(plan.mapping, reading)
+        _refuse_too_many(reading, limits.max_rejects_share)
         file_hashes = {source.name: digest for source, digest in hashes.items()}
-        return write(book, reading, plan.mapping, file_hashes, load_id, moment)
+        return write(book, reading, Load(load_id, moment, plan.mapping, file_hashes, limits.allow_shrink, also))
 
 
 def _stated_moment(book: Book, found: Found, exported_at: dt.datetime | str | None) -> dt.datetime | None:
@@ -130,6 +149,17 @@ def _refuse_momentless(reading: Reading) -> None:
     if rejects.height:
         first = rejects.row(0, named=True)
         raise InputError("load.all_rejected", n=rejects.height, file=first["source_file"], line=first["source_line"])
+
+
+def _refuse_too_many(reading: Reading, most_share: float | None) -> None:
+    rejects = reading.rejects()
+    n_rows = sum(tally.n_rows_in - tally.n_skipped for tally in reading.tallies.values())
+    if most_share is not None and rejects.height > most_share * n_rows:
+        reasons = "; ".join(reject_lines(rejects, "en")[:3])
+        share = rejects.height / n_rows
+        raise InputError(
+            "load.too_many_rejects", n=rejects.height, n_rows=n_rows, share=share, most=most_share, reasons=reasons
+        )
 
 
 def _noop(mapping: Mapping, reading: Reading) -> LoadReport:

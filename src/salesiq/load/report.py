@@ -21,6 +21,7 @@ FILES = {
     "n_new": pl.Int64,
     "n_changed": pl.Int64,
     "n_unchanged": pl.Int64,
+    "n_gone": pl.Int64,
     "n_rejected": pl.Int64,
     "n_skipped": pl.Int64,
 }
@@ -71,6 +72,11 @@ class LoadReport:
     def n_unchanged(self) -> int:
         """Rows equal to what the book had."""
         return self._sum("n_unchanged")
+
+    @property
+    def n_gone(self) -> int:
+        """Rows that the book has and a full export has no longer."""
+        return self._sum("n_gone")
 
     @property
     def n_rejected(self) -> int:

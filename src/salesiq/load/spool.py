@@ -15,8 +15,8 @@ from salesiq.errors import BookError
 
 __all__ = ["Spool"]
 
-_MOST_BYTES = 400 * 1024 * 1024
-_CHUNK_ROWS = 1_000_000
+_MOST_BYTES = 128 * 1024 * 1024
+_CHUNK_ROWS = 250_000
 
 
 @dataclass
@@ -100,19 +100,26 @@ class Spool:
             if mask.any():
                 part.left_out = mask
 
-    def chunks(self, table: str) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield (file, rows) in pieces of about a million rows."""
-        for (name, file), parts in self._parts.items():
-            if name != table:
-                continue
-            waiting: list[pl.DataFrame] = []
-            for part in parts:
-                waiting.append(part.rows())
-                if sum(frame.height for frame in waiting) >= _CHUNK_ROWS:
-                    yield file, pl.concat(waiting)
-                    waiting = []
-            if waiting:
-                yield file, pl.concat(waiting)
+    def files(self, table: str) -> list[str]:
+        """Return the files that gave rows to a table, in order."""
+        return [file for name, file in self._parts if name == table]
+
+    def n_rows(self, table: str, files: list[str]) -> int:
+        """Return how many rows wait from some files for a table."""
+        parts = [part for file in files for part in self._parts[table, file]]
+        return sum(part.height - (0 if part.left_out is None else int(part.left_out.sum())) for part in parts)
+
+    def chunks(self, table: str, file: str) -> Iterator[pl.DataFrame]:
+        """Yield the rows that a file gave, in pieces of some hundred thousand; each is let go when the next is asked for."""
+        waiting: list[pl.DataFrame] = []
+        parts = self._parts[table, file]
+        while parts:
+            waiting.append(parts.pop(0).rows())
+            if sum(frame.height for frame in waiting) >= _CHUNK_ROWS:
+                yield pl.concat(waiting)
+                waiting = []
+        if waiting:
+            yield pl.concat(waiting)
 
     def _of(self, table: str) -> Iterator[_Part]:
         for (name, _), parts in self._parts.items():

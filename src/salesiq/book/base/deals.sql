@@ -2,6 +2,7 @@
 --   stage, status, closed_at, lost_reason   rebuilt from stage events newer than the stored version, and from the closing date
 --   created_at    moment the deal began; NULL where no export says it
 --   is_hindsight  true where the attributes other than stage, status and dates were only known after as_of
+--   is_gone       true where the newest export no longer has the deal; nothing is deleted
 CREATE OR REPLACE MACRO base.deals(as_of) AS TABLE
 WITH stages AS MATERIALIZED (
     SELECT stage, is_won, is_lost, row_number() OVER (ORDER BY coalesce(position, 0), stage) AS place
@@ -44,5 +45,5 @@ SELECT
          WHEN moved_status <> 'open' THEN moved_at
          WHEN is_closed_by_date THEN stored_closed_at END AS closed_at,
     CASE WHEN is_stored OR stored_closed_at <= as_of THEN stored_lost_reason END AS lost_reason,
-    is_hindsight, known_from, source_file, source_line, load_id
+    is_hindsight, is_gone, known_from, source_file, source_line, load_id
 FROM marked;

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Block", "blocks", "start"]
+__all__ = ["Block", "ahead", "blocks", "start"]
 
 BLOCK_BYTES = 16 * 1024 * 1024
 
@@ -42,6 +43,15 @@ def blocks(path: Path, encoding: str) -> Iterator[Block]:
         yield from _byte_blocks(path, encoding)
 
 
+def ahead(given: Iterator[Block]) -> Iterator[Block]:
+    """Yield the blocks while the next one is read and decoded in a thread; one block waits at most."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
+        following = pool.submit(next, given, None)
+        while (block := following.result()) is not None:
+            following = pool.submit(next, given, None)
+            yield block
+
+
 def _pieces(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield (offset, bytes) that end at a line end, except for the last."""
     offset, rest = 0, b""
@@ -62,7 +72,8 @@ def _utf8_blocks(path: Path, encoding: str) -> Iterator[Block]:
     for offset, data in _pieces(path):
         mark = len(codecs.BOM_UTF8) if encoding == "utf-8-sig" and offset == 0 else 0
         try:
-            data.decode("utf-8")
+            if not data.isascii():
+                data.decode("utf-8")
             yield Block(data[mark:], {})
         except UnicodeDecodeError:
             yield _line_by_line(data[mark:], offset + mark, "utf-8")

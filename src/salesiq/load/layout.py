@@ -52,24 +52,31 @@ def layout(data: bytes, dialect: Dialect, *, is_last: bool) -> Layout | None:
         return None
     delimiter, quote = ord(dialect.delimiter), ord(dialect.quote) if dialect.quote else _NO_BYTE
     cells = np.frombuffer(data, dtype=np.uint8)
-    wanted = np.zeros(256, dtype=bool)
-    wanted[[_LF, quote, delimiter]] = True
-    events = np.flatnonzero(wanted[cells])
+    marks = (cells == _LF) | (cells == delimiter)
+    has_quotes = quote != _NO_BYTE and bytes([quote]) in data
+    if has_quotes:
+        marks |= cells == quote
+    events = np.flatnonzero(marks)
     kinds = cells[events]
-    is_quote = kinds == quote
-    if is_quote.any() and not _regular(cells, events[is_quote], delimiter, quote, is_last=is_last):
-        return None
-    outside = (np.cumsum(is_quote) % 2 == 0) & ~is_quote
-    all_ends = events[kinds == _LF]
-    ends = events[outside & (kinds == _LF)]
+    before = np.zeros(0, np.int64)  # for each end, how many line ends stand before it
+    if has_quotes:
+        is_quote = kinds == quote
+        if not _regular(cells, events[is_quote], delimiter, quote, is_last=is_last):
+            return None
+        outside = (np.cumsum(is_quote) % 2 == 0) & ~is_quote
+        before = np.cumsum(kinds == _LF)[outside & (kinds == _LF)]
+        events, kinds = events[outside], kinds[outside]
+    places = np.flatnonzero(kinds == _LF)
+    ends = events[places]
+    before = before if has_quotes else np.arange(1, len(ends) + 1)
     used = int(ends[-1]) + 1 if len(ends) else 0
+    n_lines = int(before[-1]) if len(before) else 0
     if is_last and used < len(data):
-        ends, used = np.append(ends, len(data)), len(data)
+        ends, places, used = np.append(ends, len(data)), np.append(places, len(events)), len(data)
+    widths = np.diff(places, prepend=-1)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1]) if len(ends) else np.zeros(0, np.int64)
-    delimiters = events[outside & (kinds == delimiter)]
-    widths = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
-    lines = np.searchsorted(all_ends, starts)
-    return Layout(starts, _without_return(cells, starts, ends), lines, widths, int((all_ends < used).sum()), used)
+    lines = np.concatenate([np.zeros(1, np.int64), before])[: len(ends)]
+    return Layout(starts, _without_return(cells, starts, ends), lines, widths, n_lines, used)
 
 
 def _is_provable(data: bytes, dialect: Dialect) -> bool:

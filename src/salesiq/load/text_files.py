@@ -15,7 +15,7 @@ import polars as pl
 from salesiq.errors import InputError
 from salesiq.load.batches import Batch, Fault, Record, Table
 from salesiq.load.dialects import Dialect
-from salesiq.load.encoding import Block, blocks, start
+from salesiq.load.encoding import Block, ahead, blocks, start
 from salesiq.load.layout import Layout, layout
 from salesiq.load.mapping import Entry
 from salesiq.load.records import UNFINISHED, split
@@ -85,7 +85,7 @@ class TextTable:
         reader = _Reader(self.dialect, len(header.cells))
         to_skip = header.next_line - 1
         waiting: Block | None = None
-        for block in blocks(self.path, self.encoding):
+        for block in ahead(blocks(self.path, self.encoding)):
             if waiting is not None:
                 yield from reader.read(waiting, is_last=False)
             waiting, to_skip = _without_lines(block, to_skip, reader)

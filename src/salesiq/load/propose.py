@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,31 +18,44 @@ from salesiq.errors import InputError
 from salesiq.i18n import Language, text
 from salesiq.load.amounts import UNITS
 from salesiq.load.batches import Batch, Record
+from salesiq.load.evidence import fit, is_identifying, pseudo_nulls
 from salesiq.load.finding import find_sources
 from salesiq.load.headers import normal, unit_of
+from salesiq.load.known_systems import recognised
 from salesiq.load.mapping import LOADABLE, Column, Entry, preset_names, read_mapping
 from salesiq.load.plan import Shelf
 from salesiq.load.sources import Source
-from salesiq.load.values import clean, parse
+from salesiq.load.values import clean
 from salesiq.tables import CONTRACTS
 
 __all__ = ["propose_mapping"]
 
 _ALIKE = 82  # per cent, rapidfuzz ratio; below it a header is a stranger
 _READABLE_SHARE = 0.8
+_BY_VALUES = 40  # per cent of confidence where the header says nothing and only one column has such values
 _MOST_VALUES = 30
+_LEAST_NAMED, _LEAST_ROWS = 2, 5  # headers known, and rows seen, before values alone may speak
 _ORDER = re.compile(r"^([0-9]{1,2})([-/.])([0-9]{1,2})[-/.]([0-9]{4})(\s+[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$")
 
 
 @dataclass(frozen=True)
 class _Match:
-    """A header that seems to mean a canonical column; `share` is 100 for a known name."""
+    """A header that seems to mean a canonical column; `share` is 100 for a known name, 0 where only the values speak for it.
+
+    `fits` is the share of the values that can be what the column wants.
+    """
 
     column: str
     place: int
     header: str
     alias: str
     share: int
+    fits: float = 1.0
+
+    @property
+    def confidence(self) -> int:
+        """Per cent: likeness of the header times the share of values that fit."""
+        return round((self.share or _BY_VALUES) * self.fits)
 
 
 @dataclass(frozen=True)
@@ -53,19 +66,28 @@ class _Sight:
     sheet: str | None
     header: Record
     sample: Batch | None
+    encoding: str = ""
 
 
 def propose_mapping(folder: str | Path, lang: Language = "en") -> str:
     """Return the text of a mapping file for the exports in a folder.
 
-    Each file (each sheet of a workbook) is given to the table whose known headers it has most of; those of the
-    package's mappings and the canonical names are known. Behind each column a comment says how sure the match is; `?`
-    asks for a look. Files that fit no table are listed as comments. Raises InputError where the folder is empty.
+    Files of a system that a preset knows get the preset's entries. Of the others, each file (each sheet of a workbook) is
+    given to the table whose known headers it has most of; those of the package's mappings and the canonical names are known.
+    Behind each column a comment says how sure the match is: likeness of the header times the share of values that fit; `?`
+    asks for a look. Words that mean nothing (`-`, `Select`) are proposed as null, the order of day and month where the column
+    decides it. Files that fit no table are listed as comments. Raises InputError where the folder is empty.
     """
     found = find_sources(folder)
     shelf = Shelf(found.sandbox)
     blocks = [f"# {text('load.proposal_title', lang, folder=folder)}"]
+    system = recognised(found, shelf)
+    if system is not None:
+        facts = {"preset": system.preset, "n": len(system.sources), "n_all": len(found.sources)}
+        blocks += [f"# {text('load.proposal_preset', lang, **facts)}", *system.blocks]
     for source in found.sources:
+        if system is not None and source in system.sources:
+            continue
         try:
             sights = list(_sights(source, shelf))
         except InputError as error:
@@ -84,6 +106,12 @@ def _known() -> dict[str, dict[str, tuple[str, ...]]]:
             for column in entry.columns:
                 names[entry.table].setdefault(column.name, {}).update(dict.fromkeys(column.headers))
     return {table: {name: tuple(headers) for name, headers in columns.items()} for table, columns in names.items()}
+
+
+def forget() -> None:
+    """Forget the known names and words; they are read from the presets again."""
+    _known.cache_clear()
+    _known_values.cache_clear()
 
 
 @cache
@@ -107,7 +135,7 @@ def _sights(source: Source, shelf: Shelf) -> Iterator[_Sight]:
         looked = [max(looked, key=lambda item: _n_known(item[1]))]
     for table, header in looked:
         sheet = getattr(table, "sheet", None)
-        yield _Sight(source, sheet, header, next(iter(table.batches(header)), None))
+        yield _Sight(source, sheet, header, next(iter(table.batches(header)), None), table.encoding)
 
 
 def _n_known(record: Record) -> tuple[int, int]:
@@ -139,7 +167,7 @@ def _entry(sight: _Sight, lang: Language) -> str:
 def _has_required(table: str, found: Sequence[_Match]) -> bool:
     """Whether the table's keys are there, in at least two headers: one known word alone is no table."""
     names = {match.column for match in found}
-    return len({match.place for match in found}) > 1 and names.issuperset(CONTRACTS[table].required)
+    return len({match.place for match in found if match.share}) > 1 and names.issuperset(CONTRACTS[table].required)
 
 
 def _weight(source: Source, table: str, found: Sequence[_Match]) -> float:
@@ -165,10 +193,16 @@ def _matches(sight: _Sight, table: str) -> list[_Match]:
     places: set[int] = set()
     for match in pairs:
         is_used = match.place in places and match.share < 100
-        if match.column in taken or is_used or not _is_readable(sight, table, match):
+        if match.column in taken or is_used:
             continue
-        taken[match.column] = match
+        judged = _judged(sight, table, match)
+        if judged.fits < _READABLE_SHARE:
+            continue
+        taken[match.column] = judged
         places.add(match.place)
+    guess = _by_values(sight, table, taken)
+    if guess is not None:
+        taken[guess.column] = guess
     return [taken[name] for name in CONTRACTS[table].columns if name in taken]
 
 
@@ -179,15 +213,32 @@ def _likeness(cell: str, headers: Sequence[str]) -> tuple[str, int]:
     return alias, share
 
 
-def _is_readable(sight: _Sight, table: str, match: _Match) -> bool:
-    """Whether the column's values can be what the contract wants; a likeness alone is often wrong."""
+def _judged(sight: _Sight, table: str, match: _Match) -> _Match:
+    """Add how many of the column's values can be what the contract wants; a likeness alone is often wrong."""
     if sight.sample is None or not sight.sample.cells.height:
-        return True
+        return match
     cells = sight.sample.cells[str(match.place)]
-    column = Column(match.column, (), formats=_formats(cells) or (), values=_known_values(table, match.column))
-    read = parse(cells, CONTRACTS[table].columns[match.column], column, "Asia/Shanghai")
-    n_filled = cells.len() - cells.null_count()
-    return read.reasons.len() - read.reasons.null_count() <= (1 - _READABLE_SHARE) * max(n_filled, 1)
+    known = _known_values(table, match.column)
+    nulls = pseudo_nulls(cells, tuple(known))
+    column = Column(match.column, (), formats=_formats(cells) or (), null_values=nulls, values=known)
+    return replace(match, fits=fit(cells, CONTRACTS[table].columns[match.column], column))
+
+
+def _by_values(sight: _Sight, table: str, found: dict[str, _Match]) -> _Match | None:
+    """Find the one required column that no header names, where exactly one column of the file has such values."""
+    missing = [name for name in CONTRACTS[table].required if name not in found]
+    if len(missing) != 1 or len(found) < _LEAST_NAMED or sight.sample is None or sight.sample.cells.height < _LEAST_ROWS:
+        return None
+    taken, dtype = {match.place for match in found.values()}, CONTRACTS[table].columns[missing[0]]
+    fitting = []
+    for place, cell in enumerate(sight.header.cells):
+        if place in taken or not cell.strip() or str(place) not in sight.sample.cells.columns:
+            continue
+        match = _judged(sight, table, _Match(missing[0], place, cell.strip(), "", 0))
+        is_key = dtype != pl.String or is_identifying(sight.sample.cells[str(place)])
+        if is_key and match.fits == 1 and sight.sample.cells[str(place)].null_count() == 0:
+            fitting.append(match)
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _formats(cells: pl.Series) -> tuple[str, ...] | None:
@@ -215,6 +266,8 @@ def _written(sight: _Sight, table: str, found: Sequence[_Match], lang: Language)
     lines = ["[[file]]", f"match = {_quoted(sight.source.name.replace('[', '[[]'))}", f'table = "{table}"']
     if sight.sheet is not None:
         lines.append(f"sheet = {_quoted(sight.sheet)}")
+    if sight.encoding not in ("utf-8", "xlsx", "parquet", ""):
+        lines.append(f"# {_one_line(text('load.proposal_encoding', lang, encoding=sight.encoding))}")
     lines.append("[file.columns]")
     lines += [f"{match.column} = {_spec(sight, table, match)}  # {_sure(match, lang)}" for match in found]
     for match in found:
@@ -231,14 +284,27 @@ def _spec(sight: _Sight, table: str, match: _Match) -> str:
     formats = _formats(sight.sample.cells[str(match.place)]) if sight.sample and dtype.is_temporal() else None
     if formats:
         parts.append(f"format = {json.dumps(formats)}")
+    nulls = _nulls(sight, table, match)
+    if nulls:
+        parts.append(f"null_values = {json.dumps(nulls, ensure_ascii=False)}")
     header = _quoted(match.header)
     return f"{{ header = {header}, {', '.join(parts)} }}" if parts else header
 
 
+def _nulls(sight: _Sight, table: str, match: _Match) -> tuple[str, ...]:
+    if sight.sample is None or match.column in CONTRACTS[table].required:
+        return ()
+    return pseudo_nulls(sight.sample.cells[str(match.place)], tuple(_known_values(table, match.column)))
+
+
 def _sure(match: _Match, lang: Language) -> str:
     if match.share == 100:
-        return text("load.proposal_exact", lang)
-    return _one_line(text("load.proposal_near", lang, alias=match.alias, share=match.share))
+        said = text("load.proposal_exact", lang)
+    elif match.share:
+        said = text("load.proposal_near", lang, alias=match.alias, share=match.share)
+    else:
+        said = text("load.proposal_by_values", lang)
+    return _one_line(text("load.proposal_confidence", lang, said=said, confidence=match.confidence))
 
 
 def _values(sight: _Sight, table: str, match: _Match) -> list[str]:

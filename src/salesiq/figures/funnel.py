@@ -7,11 +7,13 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
+from salesiq.figures.funnel_cohorts import conversion, exits, win_rate
+from salesiq.figures.funnel_teams import decompose, velocity, win_limits
 from salesiq.figures.theme import ACCENT, ACT, ACT_BAND, BAND, GREY, INK, dot, figure, legend_mark, line, numbered, safe
 from salesiq.i18n import Language, text
 from salesiq.i18n import numbers as num
 
-__all__ = ["dwell", "is_slow"]
+__all__ = ["conversion", "decompose", "dwell", "exits", "is_slow", "velocity", "win_limits", "win_rate"]
 
 
 def dwell(frame: pl.DataFrame, lang: Language = "zh") -> go.Figure:

@@ -21,8 +21,8 @@ from salesiq.load.moments import FIRST_YEAR, LAST_YEAR, moment
 __all__ = ["Parsed", "clean", "no_reasons", "parse"]
 
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
-_OUTER = rf"^[\s{_ZERO_WIDTH}]|[\s{_ZERO_WIDTH}]$|^$"
 _FAULTY = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\ufffd]|锟斤拷"
+_SUSPECT = rf"^[\s{_ZERO_WIDTH}]|[\s{_ZERO_WIDTH}]$|^$|{_FAULTY}"
 _LOST = "\ufffd|锟斤拷"
 _TRUE = frozenset(["是", "有", "对", "真", "y", "yes", "true", "1", "1.0", "t", "on", "√", "✓", "✔", "☑", "✅", "通过"])
 _FALSE = frozenset(["否", "没有", "错", "假", "n", "no", "false", "0", "0.0", "f", "off", "×", "✗", "✘", "☐", "❌", "不通过"])
@@ -39,14 +39,20 @@ class Parsed:
     reasons: pl.Series
 
 
-def clean(cells: pl.Series, null_values: Sequence[str] = ()) -> pl.Series:
-    """Return the cells without outer white space; empty ones, and those the mapping names, as null.
+def _is_tidy(cells: pl.Series) -> bool:
+    """Whether no cell has outer white space, is empty or was damaged: one look at each for all of it."""
+    return not cells.str.contains(_SUSPECT).any()
+
+
+def clean(cells: pl.Series, null_values: Sequence[str] = (), *, is_tidy: bool | None = None) -> pl.Series:
+    """Return the cells without outer white space; empty ones, and those the mapping names, as null. `is_tidy` says whether
+    a look at them found that there is nothing to do.
 
     >>> clean(pl.Series(["\\u3000a ", "", "-"]), ["-"]).to_list()
     ['a', None, None]
     """
     text = cells
-    if cells.str.contains(_OUTER).any():
+    if not (_is_tidy(cells) if is_tidy is None else is_tidy):
         text = cells.str.strip_chars().str.strip_chars(_ZERO_WIDTH).str.strip_chars()
         text = text.set(text == "", None)
     return text.set(text.is_in(list(null_values)), None) if null_values else text
@@ -64,9 +70,13 @@ def parse(cells: pl.Series, dtype: pl.DataType, column: Column, zone: str) -> Pa
         cells = _in_zone(cells, dtype, column.zone, zone)
         if cells.dtype == dtype:
             return _typed(cells)
-    text = clean(_as_text(cells), column.null_values)
+    text = _as_text(cells)
+    is_tidy = _is_tidy(text)
+    text = clean(text, column.null_values, is_tidy=is_tidy)
     if column.values:
         text = text.replace(dict(column.values))
+    if dtype == pl.String and is_tidy and not column.values:
+        return Parsed(text, no_reasons(len(text)))
     return _by_type(text, dtype, _settled(column, typed=cells.dtype != pl.String), zone)
 
 

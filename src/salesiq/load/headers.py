@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import polars as pl
 from rapidfuzz import process
@@ -16,12 +17,13 @@ from salesiq.load.amounts import UNITS
 from salesiq.load.batches import Record
 from salesiq.load.derived import absent, refuse_absent
 from salesiq.load.mapping import Column, Entry
-from salesiq.load.shape import fitted, header_rows, other_width, unnamed
+from salesiq.load.shape import MOST_HEADER_ROWS, fitted, header_rows, other_width, unnamed
 from salesiq.tables import CONTRACTS
 
 __all__ = ["Binding", "Bound", "bind", "fits", "mark", "normal", "score"]
 
 _UNIT = re.compile(r"\s*(?:[(\[/:]|单位)\s*(?:单位)?:?\s*(人民币)?(百万元|千万元|万元|千元|亿元|元|万|亿)\s*[)\]]?$")
+_LONGEST_HEADER = 200
 _SHORT_UNITS = {"万": "万元", "亿": "亿元"}
 
 
@@ -52,6 +54,7 @@ class Binding:
         return frozenset((*given, *entry.constants)) - frozenset(self.missing)
 
 
+@lru_cache(maxsize=20_000)
 def normal(header: str) -> str:
     """Return a header as names are compared: half-width, lower case, one space where there was white space.
 
@@ -134,28 +137,41 @@ def bind(head: Sequence[Record], entry: Entry, file: str) -> Binding:
 
 def mark(head: Sequence[Record], entry: Entry) -> int:
     """Return how many columns of the entry the best header among the first records names."""
-    return max((score(record, entry) for record in _headers(head, entry)), default=0)
-
-
-def _headers(head: Sequence[Record], entry: Entry) -> Sequence[Record]:
-    """Return what may be the header: rows alone before rows together, the first before those below."""
-    if entry.shape.header == "none":
-        found = unnamed(head, entry.shape.header_line)
-        return [found] if found else []
-    return [*header_rows(head, entry.shape.header_rows, entry.shape.header_line)]
+    return _ranked(head, entry)[0]
 
 
 def _best(head: Sequence[Record], entry: Entry) -> Record | None:
     """Return the record that names most columns; one name alone is no header unless the entry asks for one or two."""
-    choices = _headers(head, entry)
-    scored = [(score(record, entry), -place) for place, record in enumerate(choices)]
-    most, place = max(scored, default=(0, 0))
-    return choices[-place] if most >= min(2, len(entry.columns) + len(entry.named)) else None
+    most, header = _ranked(head, entry)
+    return header if most >= min(2, _n_asked(entry)) else None
+
+
+def _n_asked(entry: Entry) -> int:
+    return len(entry.columns) + len(entry.named)
+
+
+def _ranked(head: Sequence[Record], entry: Entry) -> tuple[int, Record | None]:
+    """Return the best header and how many columns it names: rows alone before rows together, the first before those
+    below. Rows are put together only where no row alone names all.
+    """
+    shape = entry.shape
+    if shape.header == "none":
+        found = unnamed(head, shape.header_line)
+        return (score(found, entry), found) if found else (0, None)
+    best: tuple[int, Record | None] = (0, None)
+    for n_rows in (shape.header_rows,) if shape.header_rows else range(1, MOST_HEADER_ROWS + 1):
+        for record in header_rows(head, n_rows, shape.header_line):
+            if (n_named := score(record, entry)) > best[0]:
+                best = n_named, record
+        if best[0] >= _n_asked(entry):
+            break
+    return best
 
 
 def _places(cells: Sequence[str]) -> dict[str, int]:
     """Map each normalised name, with and without its unit, to its place; the first of equals wins."""
     names: dict[str, int] = {}
+    cells = [cell if len(cell) <= _LONGEST_HEADER else "" for cell in cells]
     for place, cell in enumerate(cells):
         whole = normal(cell)
         names.setdefault(whole, place)

@@ -10,9 +10,19 @@ import polars as pl
 
 from salesiq.load.batches import Batch, Fault, Record
 
-__all__ = ["Sieve", "fitted", "header_rows", "how_bound", "is_filled", "other_width", "same_name", "unnamed"]
+__all__ = [
+    "MOST_HEADER_ROWS",
+    "Sieve",
+    "fitted",
+    "header_rows",
+    "how_bound",
+    "is_filled",
+    "other_width",
+    "same_name",
+    "unnamed",
+]
 
-_MOST_HEADER_ROWS = 3
+MOST_HEADER_ROWS = 3
 _ENOUGH_NAMES, _ENOUGH_ROWS = 0.6, 3
 
 
@@ -26,8 +36,8 @@ def same_name(cell: str) -> str:
     return " ".join(cell.split()).casefold()
 
 
-def header_rows(head: Sequence[Record], n_rows: int | None = None, line: int | None = None) -> Iterator[Record]:
-    """Yield each record that may be the header, and each that two or three records make together, one below the other.
+def header_rows(head: Sequence[Record], n_rows: int, line: int | None = None) -> Iterator[Record]:
+    """Yield each header that so many records may make together, one below the other.
 
     A title over several columns stands in the first of them; the cells right of it, while empty, are meant by it too.
 
@@ -35,12 +45,10 @@ def header_rows(head: Sequence[Record], n_rows: int | None = None, line: int | N
     >>> [record.cells for record in header_rows(rows, n_rows=2)]
     [('Deal id', 'Deal name', 'Money CNY')]
     """
-    sizes = (n_rows,) if n_rows else tuple(range(1, _MOST_HEADER_ROWS + 1))
-    for n in sizes:
-        for place in range(len(head) - n + 1):
-            rows = head[place : place + n]
-            if (line is None or rows[0].line == line) and (n == 1 or _are_stacked(rows)):
-                yield rows[0] if n == 1 else Record(rows[0].line, rows[-1].next_line, _stacked(rows))
+    for place in range(len(head) - n_rows + 1):
+        rows = head[place : place + n_rows]
+        if (line is None or rows[0].line == line) and (n_rows == 1 or _are_stacked(rows)):
+            yield rows[0] if n_rows == 1 else Record(rows[0].line, rows[-1].next_line, _stacked(rows))
 
 
 def _are_stacked(rows: Sequence[Record]) -> bool:

@@ -40,7 +40,7 @@ def deals(tmp_path: Path, *lines: str, header: str = HEADER, text: str = MAPPING
 
 
 def rows(book: Book, columns: str, as_of: str = "2026-06-30") -> list[tuple[object, ...]]:
-    found = book.as_of(as_of).sql(f"SELECT {columns} FROM base.deals(as_of := $as_of) ORDER BY deal_id")
+    found = book.as_of(as_of).sql(f"SELECT {columns} FROM base.deals(as_of := $as_of) WHERE NOT is_gone ORDER BY deal_id")
     return [tuple(str(value) if value is not None else None for value in row) for row in found.rows()]
 
 
@@ -164,6 +164,8 @@ def test_a_deleted_version_ends_the_one_before(tmp_path: Path) -> None:
     assert (report.n_new, report.n_skipped) == (1, 1)
     assert rows(book, "deal_id", as_of="2026-01-15") == [("D1",)]
     assert rows(book, "deal_id", as_of="2026-02-15") == []
+    gone = book.as_of("2026-02-15").sql("SELECT deal_id FROM base.deals(as_of := $as_of) WHERE is_gone")
+    assert gone["deal_id"].to_list() == ["D1"]
 
 
 def test_versions_told_twice_or_in_two_ways(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_salesforce_history_fills_the_past(shared_data: Path, tmp_path: Path) ->
     report = load(book, tmp_path, "salesforce")
     assert report.n_rejected == 0
     ended = {"006q000000HcZXXAA3", "006q000000HdOhuAAF"}  # their only version ended on 2019-04-04, and they are active no more
-    query = "SELECT deal_id, status, closed_at, amount FROM base.deals(as_of := $as_of)"
+    query = "SELECT deal_id, status, closed_at, amount FROM base.deals(as_of := $as_of) WHERE NOT is_gone"
     then, now = ask(book, query, "2019-04-03 20:00:00"), ask(book, query)
     assert (set(then["deal_id"]) - set(now["deal_id"]), now.height) == (ended, 8)
     assert dict(now.group_by("status").len().rows()) == {"won": 5, "lost": 3}

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from salesiq.reports.alignment import AlignmentReport, alignment
 from salesiq.reports.document import Column, Heading, Picture, Section, Table
+from salesiq.reports.negotiation import allocation_workbook
 from salesiq.reports.weekly import WeeklyReport, weekly
 
-__all__ = ["Column", "Heading", "Picture", "Section", "Table", "WeeklyReport", "weekly"]
+__all__ = [
+    "AlignmentReport",
+    "Column",
+    "Heading",
+    "Picture",
+    "Section",
+    "Table",
+    "WeeklyReport",
+    "alignment",
+    "allocation_workbook",
+    "weekly",
+]

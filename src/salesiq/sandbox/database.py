@@ -131,7 +131,7 @@ def _duckdb(path: str) -> Any:
     try:
         return duckdb.connect(path, read_only=True, config=settings)
     except duckdb.Error as error:
-        is_held = "lock" in str(error).lower()
+        is_held = "conflicting lock" in str(error).lower()
         raise InputError("load.database_open" if is_held else "load.database_broken", problem=_first_line(error)) from error
 
 

@@ -150,6 +150,17 @@ def test_the_moments_must_be_in_order_and_the_groups_must_say_something() -> Non
     assert funnel.bridge(before, before)["step"].to_list() == ["then", "now"]
 
 
+def test_a_deal_that_the_next_export_no_longer_holds_was_removed() -> None:
+    book = Book(":memory:")
+    for moment, names in ((BEFORE, ["D1", "D2"]), (AFTER, ["D2"])):
+        rows = pl.DataFrame([{"deal_id": name, **deal()} for name in names], schema=SCHEMA)
+        with book.write() as writer:
+            writer.merge("deals", rows, load_id=str(moment), exported_at=moment)
+    before, after = book.as_of(BEFORE), book.as_of(AFTER)
+    assert funnel.changes(before, after).select("deal_id", "part", "amount").rows() == [("D1", "removed", Decimal(-100))]
+    assert funnel.bridge(before, after)["amount"].to_list() == [200, -100, 100]
+
+
 def test_nothing_was_known_yet() -> None:
     empty = Book.from_frames().as_of("2026-01-31")
     assert funnel.changes(empty, empty).height == 0

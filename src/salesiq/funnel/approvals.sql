@@ -1,5 +1,5 @@
 -- funnel.approval_waits: one row per approval request handed in by as_of.
---   state      'decided' | 'withdrawn' (the deal closed before a decision: nobody waits any more) | 'pending'
+--   state      'decided' | 'withdrawn' (the deal closed, or left the exports, before a decision: nobody waits any more) | 'pending'
 --   until_at   the decision, else the deal's closing, else as_of; never before submitted_at
 --   is_decided whether the wait ended in a decision; every other wait is right-censored at until_at
 CREATE OR REPLACE MACRO funnel.approval_waits(as_of) AS TABLE
@@ -8,7 +8,8 @@ WITH requests AS (
         approvals.approval_id, approvals.node, approvals.deal_id, approvals.approver_id, approvals.outcome,
         approvals.submitted_at, approvals.decided_at,
         deals.name AS deal_name, deals.amount, deals.owner_id AS rep_id, deals.stage, deals.customer_id,
-        CASE WHEN deals.status <> 'open' THEN deals.closed_at END AS closed_at
+        CASE WHEN deals.status <> 'open' THEN deals.closed_at
+             WHEN deals.is_gone THEN deals.known_from END AS closed_at  -- the export that no longer had the deal
     FROM base.approvals(as_of := as_of) AS approvals
     LEFT JOIN base.deals(as_of := as_of) AS deals ON deals.deal_id = approvals.deal_id
 )

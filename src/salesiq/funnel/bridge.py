@@ -14,8 +14,8 @@ from salesiq.funnel.groups import group_columns
 STEPS = ("then", *PARTS, "now")
 _TOTALS = """
 SELECT {names}'{step}' AS step, count(*) AS n_deals, coalesce(sum(amount), 0)::DECIMAL(38, 2) AS amount
-FROM (SELECT deal_id, status, amount, expected_close_on FROM base.deals(as_of := {moment})){segments}
-WHERE status = 'open'
+FROM (SELECT deal_id, status, is_gone, amount, expected_close_on FROM base.deals(as_of := {moment})){segments}
+WHERE status = 'open' AND is_gone IS NOT TRUE
   AND ($starts_on::DATE IS NULL
        OR coalesce(expected_close_on >= $starts_on::DATE AND expected_close_on < $ends_on::DATE, false))
 {grouped}

@@ -75,7 +75,7 @@ def changes(
 
     Parts that change the total: `new` (began since), `reopened`, `amount_up`, `amount_down` (a deal that was won or lost is
     revalued first, then leaves with its amount now), `won`, `lost` (a deal that began since and closed is new and won or lost;
-    one that was won and is lost now was reopened and lost), `removed` (no longer in the book). With a `period` (such as
+    one that was won and is lost now was reopened and lost), `removed` (no longer in the exports). With a `period` (such as
     "2026-Q3", or a `salesiq.calendar.Period`) only deals count that are expected to close in it: `pulled_in` and
     `pushed_out` came from, or went to, a day after it; `into_scope` and `out_of_scope` another day, or none. A deal that
     closed counts by the day on which it closed.

@@ -1,5 +1,5 @@
 -- funnel.deal_pairs: one row per deal that was open at `since`, is open at as_of, or began, closed or reopened in between.
---   *_before      as known at `since`, NULL for a deal that began later; *_now as known at as_of, NULL for one that is gone
+--   *_before      as known at `since`, NULL for a deal that began later; *_now as known at as_of, NULL for one that the newest export no longer has
 --   amount_before, amount_now   DECIMAL, 0 where no amount is known
 --   is_in_before, is_in_now     whether the deal counted at that moment: open, and expected to close on a day of the period
 --   is_closed     won or lost since, whatever it was before
@@ -17,8 +17,8 @@ WITH paired AS (
         coalesce(earlier.status = 'open', false) AS was_open, coalesce(later.status = 'open', false) AS is_open,
         coalesce(later.status <> 'open' AND later.status IS DISTINCT FROM earlier.status, false) AS is_closed,
         later.closed_at::DATE AS closed_on
-    FROM base.deals(as_of := as_of) AS later
-    FULL JOIN base.deals(as_of := since) AS earlier ON earlier.deal_id = later.deal_id
+    FROM (FROM base.deals(as_of := as_of) WHERE is_gone IS NOT TRUE) AS later
+    FULL JOIN (FROM base.deals(as_of := since) WHERE is_gone IS NOT TRUE) AS earlier ON earlier.deal_id = later.deal_id
     WHERE earlier.status = 'open' OR later.status = 'open' OR (later.status <> 'open' AND later.status IS DISTINCT FROM earlier.status)
 ), counted AS (
     SELECT
@@ -34,7 +34,7 @@ FROM counted;
 -- funnel.changes: one row per deal and part of what happened to the open amount between `since` and as_of.
 --   part      entered: 'new' | 'reopened' | 'pulled_in' (from a day after the period) | 'into_scope' (from another day, or none);
 --             stayed: 'amount_up' | 'amount_down'; left: 'won' | 'lost' | 'pushed_out' (to a day after the period) |
---             'out_of_scope' | 'removed' (no longer in the book);
+--             'out_of_scope' | 'removed' (no longer in the exports);
 --             moved while it counted, with no effect on the total: 'stage_forward' | 'stage_back' | 'postponed' |
 --             'brought_forward' | 'owner_changed'
 --   n_deals, amount   effect on the number of open deals and on their amount; over all rows they sum to the difference, exactly

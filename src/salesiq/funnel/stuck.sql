@@ -12,7 +12,7 @@ SELECT
 FROM funnel.waits(as_of := as_of) AS waits
 LEFT JOIN ends ON ends.deal_id = waits.deal_id;
 
--- funnel.open_deals: one row per open deal with whom it belongs to and what was agreed last.
+-- funnel.open_deals: one row per open deal that the newest export still has, with whom it belongs to and what was agreed last.
 --   next_step, next_step_due_at   of the newest record of the deal that names a next step; NULL where none does
 --   last_record_at                newest record of the deal; NULL where there is none
 CREATE OR REPLACE MACRO funnel.open_deals(as_of) AS TABLE
@@ -32,4 +32,4 @@ FROM base.deals(as_of := as_of) AS deals
 LEFT JOIN base.customers(as_of := as_of) AS customers ON customers.customer_id = deals.customer_id
 LEFT JOIN base.reps(as_of := as_of) AS reps ON reps.rep_id = deals.owner_id
 LEFT JOIN notes ON notes.deal_id = deals.deal_id
-WHERE deals.status = 'open';
+WHERE deals.status = 'open' AND deals.is_gone IS NOT TRUE;

@@ -27,6 +27,11 @@ def dwell_rows(frame: pl.DataFrame) -> dict[str, float]:
     return {f"{row['stage']} {name}": row[name] for row in frame.to_dicts() for name in names}
 
 
+def region_rows(frame: pl.DataFrame) -> dict[str, float]:
+    names = ("n_visits", "n_open", "median_days", "p90_days", "mean_days")
+    return {f"{row['stage']} {row['region']} {name}": row[name] for row in frame.to_dicts() for name in names}
+
+
 def visit_sums(frame: pl.DataFrame) -> dict[str, float]:
     exits = {f"n_{word}": height for word, height in frame["exit"].value_counts().rows()}
     return {"n": frame.height, "days": float(frame["days"].sum()), **exits}
@@ -52,6 +57,14 @@ def _weekly(snapshot: Snapshot, model: WinModel | None) -> str:
 RUNS: dict[str, Callable[[Snapshot, WinModel | None], Result]] = {
     "funnel.visits": lambda now, _: funnel.visits(now),
     "funnel.dwell": lambda now, _: funnel.dwell(now),
+    "funnel.dwell by region": lambda now, _: funnel.dwell(now, by="region"),
+    "funnel.dwell_test by region": lambda now, _: funnel.dwell_test(now, by="region"),
+    "funnel.exits by region": lambda now, _: funnel.exits(now, by="region"),
+    "funnel.conversion": lambda now, _: funnel.conversion(now),
+    "funnel.win_rate": lambda now, _: funnel.win_rate(now),
+    "funnel.velocity by region": lambda now, _: funnel.velocity(now, now.earlier("2026-03-31"), by="region"),
+    "funnel.decompose by region": lambda now, _: funnel.decompose(now.earlier("2026-03-31"), now, by="region"),
+    "funnel.win_limits": lambda now, _: funnel.win_limits(now),
     "targets.decay": lambda now, _: targets.decay(now),
     "targets.attainment": lambda now, _: targets.attainment(now),
     "targets.red_flags": lambda now, _: targets.red_flags(now),
@@ -67,6 +80,7 @@ RUNS: dict[str, Callable[[Snapshot, WinModel | None], Result]] = {
 DIGESTS: dict[str, Callable[[Any], dict[str, float]]] = {
     "funnel.visits": visit_sums,
     "funnel.dwell": dwell_rows,
+    "funnel.dwell by region": region_rows,
     "targets.attainment": attainment_sums,
     "quality.rep_scores": rep_sums,
     "quality.record_score": score_sums,

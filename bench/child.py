@@ -1,4 +1,4 @@
-"""One measurement in a process of its own, so that the peak of memory is its alone: `python -m bench.child KIND CASE N`.
+"""One measurement in a process of its own, so that the peak of memory is its alone: `python -m bench.child KIND CASE N [PART]`.
 
 Prints one line of JSON. What is not timed: imports, opening the book, reading frames for pandas, reading a fitted model.
 """
@@ -16,8 +16,8 @@ from bench.data import Place, write_exports
 from bench.metrics import METRICS
 
 
-def main(kind: str, case: str, n_deals: int) -> None:
-    place = Place(n_deals)
+def main(kind: str, case: str, n_deals: int, part: str = "all") -> None:
+    place = Place(n_deals, part)
     prepared = {"salesiq": _salesiq, "pandas": _pandas, "scan": _scan, "load": _load, "make": _make}[kind](case, place)
     before = _peak_bytes()
     wall, cpu = time.perf_counter(), time.process_time()
@@ -73,7 +73,7 @@ def _pandas(name: str, place: Place) -> Callable[[], Any]:
     from bench import pandas_versions
     from salesiq import Book
 
-    area = name.split(".", maxsplit=1)[0]
+    area = name if name in pandas_versions.READS else name.split(".", maxsplit=1)[0]
     frames = {
         table: pd.read_parquet(place.table(table), columns=columns) for table, columns in pandas_versions.READS[area].items()
     }
@@ -120,4 +120,4 @@ def _make(name: str, place: Place) -> Callable[[], Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

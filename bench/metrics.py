@@ -15,6 +15,11 @@ _EVENTS: Reads = {"stage_events": ("deal_id", "stage", "entered_at")}
 _CLOSINGS: Reads = {"deals": ("deal_id", "status", "closed_at")}
 _DEALS: Reads = {"deals": ("deal_id", "owner_id", "amount", "status", "created_at", "closed_at")}
 _RECORDS: Reads = {"activities": ("activity_id", "rep_id", "occurred_at", "recorded_at", "next_step_due_at", *_WORDS)}
+_SEGMENTS: Reads = {
+    "deals": ("deal_id", "owner_id", "customer_id", "status", "created_at", "closed_at", "amount"),
+    "customers": ("customer_id", "region"),
+    "reps": ("rep_id", "unit_id"),
+}
 _TARGETS: Reads = {"targets": ("version", "period", "unit_id", "rep_id", "measure", "amount", "set_at")}
 _FEATURES: Reads = {
     **_EVENTS,
@@ -42,6 +47,14 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "funnel.visits": Metric(_EVENTS | _CLOSINGS, is_in_report=False, has_pandas=True),
     "funnel.dwell": Metric(_EVENTS | _CLOSINGS, has_pandas=True),
+    "funnel.dwell by region": Metric(_EVENTS | _SEGMENTS, is_in_report=False, has_pandas=True),
+    "funnel.dwell_test by region": Metric(_EVENTS | _SEGMENTS, is_in_report=False),
+    "funnel.exits by region": Metric(_EVENTS | _SEGMENTS, is_in_report=False),
+    "funnel.conversion": Metric(_EVENTS | _CLOSINGS, is_in_report=False),
+    "funnel.win_rate": Metric(_EVENTS | _SEGMENTS, is_in_report=False),
+    "funnel.velocity by region": Metric(_EVENTS | _SEGMENTS, is_in_report=False),
+    "funnel.decompose by region": Metric(_EVENTS | _SEGMENTS, is_in_report=False),
+    "funnel.win_limits": Metric(_EVENTS | _SEGMENTS, is_in_report=False),
     "targets.decay": Metric(_TARGETS, has_pandas=True),
     "targets.attainment": Metric(_TARGETS | _DEALS | _EVENTS, has_pandas=True),
     "targets.red_flags": Metric(_DEALS | _EVENTS | {"activities": ("rep_id", "occurred_at", "recorded_at")}),

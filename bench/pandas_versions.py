@@ -67,6 +67,19 @@ def dwell(frames: Frames, as_of: pd.Timestamp) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def dwell_by_region(frames: Frames, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Kaplan-Meier by stage and the customer's region."""
+    region = frames["customers"].set_index("customer_id")["region"]
+    by_deal = frames["deals"].set_index("deal_id")["customer_id"].map(region)
+    stays = visits(frames, as_of)
+    stays["region"] = stays["deal_id"].map(by_deal)
+    rows = {
+        key: _km(group["days"].to_numpy(), group["left_at"].notna().to_numpy())
+        for key, group in stays.groupby(["stage", "region"])
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def _km(days: Floats, is_left: NDArray[np.bool_]) -> dict[str, float]:
     order = np.argsort(days)
     days, is_left = days[order], is_left[order]
@@ -230,6 +243,7 @@ def rep_scores(frames: Frames, as_of: pd.Timestamp, words: Words) -> pd.DataFram
 VERSIONS: dict[str, Callable[..., pd.DataFrame]] = {
     "funnel.visits": visits,
     "funnel.dwell": dwell,
+    "funnel.dwell by region": dwell_by_region,
     "targets.decay": decay,
     "targets.attainment": attainment,
     "quality.record_score": record_score,
@@ -240,6 +254,12 @@ READS: dict[str, dict[str, list[str]]] = {
         "stage_events": ["deal_id", "stage", "entered_at"],
         "deals": ["deal_id", "status", "closed_at"],
         "stages": ["stage", "position", "is_won", "is_lost"],
+    },
+    "funnel.dwell by region": {
+        "stage_events": ["deal_id", "stage", "entered_at"],
+        "deals": ["deal_id", "customer_id", "status", "closed_at"],
+        "stages": ["stage", "position", "is_won", "is_lost"],
+        "customers": ["customer_id", "region"],
     },
     "targets": {
         "targets": ["version", "period", "unit_id", "rep_id", "measure", "amount", "set_at"],
@@ -269,6 +289,11 @@ def digest(metric: str, found: pd.DataFrame) -> dict[str, float]:
         "funnel.visits": _visit_sums,
         "funnel.dwell": lambda frame: {
             f"{stage} {name}": value for stage, row in frame.iterrows() for name, value in row.items()
+        },
+        "funnel.dwell by region": lambda frame: {
+            f"{' '.join(key)} {name}": row[name]
+            for key, row in frame.iterrows()
+            for name in ("n_visits", "n_open", "median_days", "p90_days", "mean_days")
         },
         "targets.decay": lambda frame: {
             "n": len(frame),

@@ -54,7 +54,7 @@ def middle(runs: list[Taken], name: str) -> float:
 
 def take(kind: str, case: str, place: Place) -> Taken:
     """Run one measurement in a process of its own."""
-    command = [sys.executable, "-m", "bench.child", kind, case, str(place.n_deals)]
+    command = [sys.executable, "-m", "bench.child", kind, case, str(place.n_deals), place.part]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command[2:])} failed:\n{done.stderr}")

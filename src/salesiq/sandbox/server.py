@@ -44,7 +44,7 @@ def _told(error: Exception, url: str) -> str:
     """Return the first line of what the driver said, without any part of the address that may be secret."""
     said = f"{type(error).__name__}: {error}".split("\n", 1)[0]
     parts = urlsplit(url)
-    secrets = [url, parts.netloc, parts.password, parts.query, *(value for _, value in parse_qsl(parts.query))]
+    secrets = [url, parts.netloc, parts.password, parts.username, parts.query, *(value for _, value in parse_qsl(parts.query))]
     for secret in secrets:
         for form in (secret, unquote(secret or "")):
             if form:

@@ -57,6 +57,7 @@ def attainment_quality(snapshot: Snapshot, period: str, *, weights: str | Path |
     window, rules = Window.parse(period), read_weights(weights)
     sums = snapshot.run(
         "targets.quality_sums",
+        order=("is_rep", "unit_id", "rep_id", "aspect"),  # sums of points are floats: their order must be fixed
         start_on=window.start_on,
         end_on=window.end_on,
         high_margin_share=rules["high_margin_share"],

@@ -18,7 +18,7 @@ from salesiq.book import frames as own_frames
 from salesiq.book import macros
 from salesiq.book.digest import digest
 from salesiq.book.snapshot import Snapshot
-from salesiq.book.storage import FileStore, MemoryStore
+from salesiq.book.storage import FileStore, MemoryStore, damage_told
 from salesiq.book.writer import Writer
 from salesiq.calendar import parse_moment
 from salesiq.errors import UsageError
@@ -146,7 +146,8 @@ class Book:
         >>> Book().digest() == Book().digest()
         True
         """
-        return digest(self._open())
+        with damage_told(self.path):
+            return digest(self._open())
 
     def loaded_hashes(self) -> set[str]:
         """Return the hashes of the files that are in the book already."""
@@ -181,7 +182,8 @@ class Book:
 
     def _query(self, query: str, **params: object) -> pl.DataFrame:
         cursor = self._open().cursor()
-        found: pl.DataFrame = cursor.sql(query, params=params).pl() if params else cursor.sql(query).pl()
+        with damage_told(self.path):
+            found: pl.DataFrame = cursor.sql(query, params=params).pl() if params else cursor.sql(query).pl()
         return found
 
 

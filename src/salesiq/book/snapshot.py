@@ -14,6 +14,7 @@ import polars as pl
 
 from salesiq.book import macros
 from salesiq.book.sampling import sampled
+from salesiq.book.storage import is_damage, unreadable
 from salesiq.calendar import parse_moment
 from salesiq.errors import UsageError
 
@@ -66,6 +67,8 @@ class Snapshot:
         try:
             found: pl.DataFrame = cursor.sql(query, params=bound).pl() if bound else cursor.sql(query).pl()
         except duckdb.Error as error:
+            if is_damage(error):
+                raise unreadable(error, "") from error
             raise UsageError("book.query_failed", problem=str(error).strip(), query=query.strip()) from error
         finally:
             cursor.close()

@@ -6,7 +6,9 @@ it is complete. So a crash at any moment leaves the old book whole.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,7 +34,9 @@ HISTORY_COLUMNS = {
     "sighted_at": "TIMESTAMP",
     "export_no": "INTEGER",
 }
-_WRITE_MEMORY = "2GB"
+_WRITE_MEMORY = "600MB"  # a load stays under 2 GB with what it reads; beyond this DuckDB spills beside the draft
+_DAMAGE = ("Corrupt database file", "Could not read enough bytes")
+_NEWER_ENGINE = re.compile(r"storage version number (\d+), but we can only read storage versions? between (\d+ and \d+)")
 _SPARE_BYTES = 32 * 1024 * 1024
 _SQL_TYPES = {"String": "VARCHAR", "Float64": "DOUBLE", "Int64": "BIGINT", "Boolean": "BOOLEAN", "Date": "DATE"}
 
@@ -70,8 +74,45 @@ def _engine() -> duckdb.DuckDBPyConnection:
 
 def _seal(con: duckdb.DuckDBPyConnection) -> None:
     # what a user's SQL or a hostile cell could reach for: files, extensions, settings
+    ((is_locked,),) = con.execute("SELECT current_setting('lock_configuration')").fetchall()
+    if is_locked:
+        return
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether DuckDB found that what is on the disk is not what it wrote there."""
+    return any(sign in str(error) for sign in _DAMAGE)
+
+
+def unreadable(error: Exception, path: Path | str) -> BookError:
+    """Say why a file is no book that can be read: damaged, of a newer DuckDB, or none at all."""
+    problem = _first_line(error)
+    if isinstance(error, duckdb.Error) and is_damage(error):
+        return BookError("book.damaged", path=path, problem=problem)
+    newer = _NEWER_ENGINE.search(str(error))
+    if newer:
+        return BookError("book.newer_engine", path=path, written=newer[1], readable=newer[2], version=duckdb.__version__)
+    return BookError("book.not_a_book", path=path, problem=problem)
+
+
+@contextmanager
+def damage_told(path: Path | str) -> Iterator[None]:
+    """Turn DuckDB's finding that a book is damaged into ours."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if is_damage(error):
+            raise unreadable(error, path) from error
+        raise
+
+
+def _check_format(found: str, path: Path) -> None:
+    if int(found) > int(FORMAT):
+        raise BookError("book.newer_format", path=path, found=found, known=FORMAT)
+    if found != FORMAT:
+        raise BookError("book.older_format", path=path, found=found, known=FORMAT)
 
 
 class FileStore:
@@ -80,8 +121,12 @@ class FileStore:
     def __init__(self, path: Path, zone: str, wait_seconds: float) -> None:
         self.path = path
         self.wait_seconds = wait_seconds
-        self._sweep()
-        if not path.exists():
+        try:
+            self._sweep()
+            is_there = path.exists()
+        except OSError as error:
+            raise self._storage_error(error) from error
+        if not is_there:
             if not path.parent.is_dir():
                 raise BookError("book.no_folder", path=path, folder=path.parent)
             with self.writing(zone):
@@ -100,8 +145,10 @@ class FileStore:
                 self._discard_draft()
 
     def _discard_draft(self) -> None:
-        for leftover in (self._draft(), self._draft().with_name(self._draft().name + ".wal")):
+        draft = self._draft()
+        for leftover in (draft, draft.with_name(draft.name + ".wal")):
             leftover.unlink(missing_ok=True)
+        shutil.rmtree(draft.with_name(draft.name + ".tmp"), ignore_errors=True)  # what DuckDB had no memory for
 
     @contextmanager
     def _locked(self, wait_seconds: float) -> Iterator[None]:
@@ -130,10 +177,11 @@ class FileStore:
         con = _engine()
         try:
             con.execute(f"ATTACH {_quoted(self.path)} AS book (READ_ONLY)")
-            con.execute("SELECT count(*) FROM book.main.notes")
-        except duckdb.Error as error:
+            ((found,),) = con.execute("SELECT body FROM book.main.notes WHERE name = 'format'").fetchall()
+        except (duckdb.Error, ValueError) as error:
             con.close()
-            raise BookError("book.not_a_book", path=self.path, problem=_first_line(error)) from error
+            raise unreadable(error, self.path) from error
+        _check_format(json.loads(found), self.path)
         _seal(con)
         return con
 
@@ -155,8 +203,8 @@ class FileStore:
                 _sync(self.path.parent)
             except OSError as error:
                 raise self._storage_error(error) from error
-            except duckdb.IOException as error:
-                raise self._storage_error(error) from error
+            except duckdb.Error as error:
+                raise self._engine_error(error) from error
             finally:
                 with suppress(OSError):
                     self._discard_draft()
@@ -169,6 +217,11 @@ class FileStore:
 
     def _full(self, needed: int, free: int) -> BookError:
         return BookError("book.disk_full", path=self.path, needed_mb=needed // 2**20 + 1, free_mb=free // 2**20)
+
+    def _engine_error(self, error: duckdb.Error) -> Exception:
+        if is_damage(error):
+            return unreadable(error, self.path)
+        return self._storage_error(error) if isinstance(error, duckdb.IOException) else error
 
     def _storage_error(self, error: Exception) -> BookError:
         problem = _first_line(error)
@@ -192,7 +245,8 @@ class MemoryStore:
         return con
 
     def reader(self) -> duckdb.DuckDBPyConnection:
-        """Give the current state."""
+        """Give the current state, closed to anything outside."""
+        _seal(self._current)
         return self._current
 
     @contextmanager
@@ -216,7 +270,8 @@ class MemoryStore:
 def _transaction(path: Path, zone: str) -> Iterator[duckdb.DuckDBPyConnection]:
     con = duckdb.connect(str(path))
     try:
-        con.execute(f"SET memory_limit = '{_WRITE_MEMORY}'")  # beyond it DuckDB spills beside the draft
+        con.execute(f"SET memory_limit = '{_WRITE_MEMORY}'")
+        con.execute("SET preserve_insertion_order = false")  # keeping it takes memory, and no result depends on it
         con.execute("BEGIN")
         if zone:
             create_tables(con, "", zone)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
@@ -14,6 +16,7 @@ from salesiq.load.field_history import Versions
 from salesiq.load.headers import Binding, bind
 from salesiq.load.mapping import Column, Rows
 from salesiq.load.orders import in_order
+from salesiq.load.origins import AS_SHEET, Origin
 from salesiq.load.plan import Job, Shelf
 from salesiq.load.repeats import key_hashes, settle, shown_key
 from salesiq.load.report import REMARKS
@@ -27,6 +30,7 @@ from salesiq.tables import CONTRACTS
 
 __all__ = ["Reading", "Tally"]
 
+_NOTHING_LOST = ("load.reason_summary", "load.reason_header_again", "load.reason_copy")
 _PLANS = ("org_units", "reps")  # their days may lie ahead: a unit's first day, a rep's last
 
 
@@ -66,7 +70,9 @@ class Reading:
     scopes: dict[tuple[str, str], str] = field(default_factory=dict)
     known_later: dict[str, str] = field(default_factory=dict)
     known_later_headers: dict[str, str] = field(default_factory=dict)
+    origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
     newest: dt.datetime | None = None
+    _opened: dict[tuple[str, str], Callable[[], Iterator[Batch]]] = field(default_factory=dict)
     _rejects: list[pl.DataFrame] = field(default_factory=list)
     _unread: dict[str, list[str]] = field(default_factory=dict)
     _remarks: Counter[tuple[str, str | None, str, str | None]] = field(default_factory=Counter)
@@ -91,7 +97,9 @@ class Reading:
         binding = bind(head, entry, file)
         tally = self._tally(file, entry.table)
         tally.encoding = table.encoding
+        self._opened[file, entry.table] = partial(table.batches, binding.header)
         self.scopes[file, entry.table] = scope_of(entry)
+        self.origins[file, entry.table] = Origin(file, entry, binding.header.cells, getattr(table, "dialect", AS_SHEET))
         self._remark_columns(job, binding)
         n_above = sum(1 for record in head if record.line < binding.header.line)
         self._skip(file, entry.table, "skipped_preamble", n_above)
@@ -112,8 +120,8 @@ class Reading:
             self.remark(file, entry.table, "remark_total_differs", difference)
         if tally.n_rows_in == n_above:
             self.remark(file, entry.table, "remark_no_rows")
-        if isinstance(table, TextTable) and not table.has_final_newline and tally.n_rejected > before:
-            self.remark(file, entry.table, "remark_cut")
+        if isinstance(table, TextTable) and not table.has_final_newline and n_read:
+            self.remark(file, entry.table, "remark_cut" if tally.n_rejected > before else "remark_open_end")
         for key, detail in getattr(table, "remarks", ()):
             self.remark(file, entry.table, key, detail)
         self.known_later |= {f"{entry.table}.{name}": moment for name, moment in entry.known_later.items()}
@@ -174,7 +182,20 @@ class Reading:
         for (file,), rows in out.filter(meant).group_by("source_file", maintain_order=True):
             self._skip(str(file), table, "skipped_repeated", rows.height)
         for (file,), rows in out.filter(~meant).group_by("source_file", maintain_order=True):
-            self._reject(str(file), table, _of_repeats(rows, table))
+            self._reject(str(file), table, _of_repeats(rows, table, self._raw(str(file), table, rows["source_line"])))
+
+    def _raw(self, file: str, table: str, lines: pl.Series) -> dict[int, str]:
+        """Read rows of a file again, as they stand there; the rows of a mapping stand nowhere."""
+        found: dict[int, str] = {}
+        for batch in self._opened.get((file, table), lambda: iter(()))():
+            places = batch.lines.is_in(lines.implode()).arg_true().to_list()
+            found |= dict(zip(batch.lines.gather(places).to_list(), batch.raw(places), strict=True))
+        return found
+
+    def n_unclear(self, file: str, table: str) -> int:
+        """Return how many rejected rows of a file may be rows that the book knows."""
+        mine = (pl.col("source_file") == file) & (pl.col("table_name") == table)
+        return self.rejects().filter(mine & ~pl.col("reason").is_in(_NOTHING_LOST)).height
 
     def _keep(self, table: str, file: str, rows: pl.DataFrame, *, is_distinct: bool) -> None:
         contract = CONTRACTS[table]
@@ -227,7 +248,7 @@ def _of_faults(batch: Batch, file: str, table: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
 
 
-def _of_repeats(rows: pl.DataFrame, table: str) -> pl.DataFrame:
+def _of_repeats(rows: pl.DataFrame, table: str, raw: Mapping[int, str]) -> pl.DataFrame:
     contract = CONTRACTS[table]
     found = [
         (
@@ -237,7 +258,7 @@ def _of_repeats(rows: pl.DataFrame, table: str) -> pl.DataFrame:
             " | ".join(contract.keys),
             shown_key(row, contract),
             f"load.reason_{row['verdict']}",
-            "\t".join("" if row[name] is None else str(row[name]) for name in contract.columns),
+            raw.get(row["source_line"]),
         )
         for row in rows.rows(named=True)
     ]

@@ -11,6 +11,7 @@ import polars as pl
 
 from salesiq.book import Book, MergeCounts, Writer
 from salesiq.load.mapping import Mapping
+from salesiq.load.origins import noted
 from salesiq.load.reading import Reading
 from salesiq.load.report import FILES, LoadReport
 from salesiq.load.series import check_volume, series_of
@@ -47,7 +48,9 @@ def write(book: Book, reading: Reading, load: Load) -> LoadReport:
         files = pl.DataFrame([tally.row(file, table) for (file, table), tally in reading.tallies.items()], schema=FILES)
         rejects = reading.rejects().select(pl.lit(load.load_id).alias("load_id"), pl.all())
         writer.log("loads", _loads(files, load))
-        writer.log("rejects", rejects)
+        writer.log("rejects", rejects.with_columns(resolved_load_id=pl.lit(None, pl.String)))
+        if rejects.height:
+            writer.note(f"read:{load.load_id}", noted(reading.origins.values(), load.mapping))
         if reading.known_later:
             writer.note("known_later", {**book.notes("known_later"), **reading.known_later})
             writer.note("known_later_headers", {**book.notes("known_later_headers"), **reading.known_later_headers})
@@ -96,6 +99,10 @@ def _merge_series(writer: Writer, reading: Reading, table: str, series: str, fil
         n_rows = reading.spool.n_rows(table, files)
         if check_volume(n_rows, n_before, files[0], table, is_allowed=load.allow_shrink):
             reading.remark(files[0], table, "remark_fewer_rows", f"{n_before} → {n_rows}")
+    if is_full and any(reading.n_unclear(file, table) for file in files):
+        # a rejected row is not gone; which key it has is not known for sure
+        is_full = False
+        reading.remark(files[0], table, "remark_none_gone")
     with writer.export(
         table,
         load_id=load.load_id,

@@ -16,7 +16,7 @@ from salesiq.cli import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEALS = "deal_id,created_at,stage,status,amount\nD1,2026-01-05 09:00:00,lead,open,100\nD2,2026-01-06 09:00:00,lead,open,200\n"
-VERBS = ("load", "weekly", "sample", "map", "doctor")
+VERBS = ("load", "rejects", "weekly", "sample", "map", "doctor")
 
 
 class Run:
@@ -188,3 +188,44 @@ def test_make_report_runs_commands_that_exist(run: Run, monkeypatch: pytest.Monk
         code, _, err = run(*words)
         assert code == 0, err
     assert (tmp_path / "r.html").stat().st_size > 1_000_000
+
+
+def test_rejected_rows_go_out_and_come_back(run: Run, exports: Path, tmp_path: Path) -> None:
+    import openpyxl
+
+    with (exports / "deals.csv").open("a", encoding="utf-8") as file:
+        file.write("D3,2026-01-07 09:00:00,lead,open,many\n")
+    book = tmp_path / "team.duckdb"
+    run("load", exports, "--mapping", "canonical", "--book", book)
+    code, out, _ = run("rejects", "--book", book)
+    assert code == 0
+    assert "1 rejected rows wait" in out
+    assert "not a plain amount: deals.csv, line 4, column amount: many" in out
+    assert run("rejects", "--book", book, "--out", tmp_path / "back.xlsx")[0] == 0
+    workbook = openpyxl.load_workbook(tmp_path / "back.xlsx")
+    sheet = workbook["1 deals"]
+    column = next(cell.column_letter for cell in sheet[1] if cell.value == "amount")
+    sheet[f"{column}2"] = "300"
+    workbook.save(tmp_path / "back.xlsx")
+    code, out, _ = run("rejects", "--book", book, "--retry", tmp_path / "back.xlsx", "--json")
+    assert (code, [load["n_loaded"] for load in json.loads(out)]) == (0, [1])
+    assert json.loads(run("rejects", "--book", book, "--json")[1]) == []
+
+
+@pytest.mark.parametrize("share", ["10%", "0.1"])
+def test_a_load_beyond_the_limit_of_rejects_is_refused_and_leaves_the_book(
+    run: Run, exports: Path, tmp_path: Path, share: str
+) -> None:
+    with (exports / "deals.csv").open("a", encoding="utf-8") as file:
+        file.write("D3,2026-01-07 09:00:00,lead,open,many\n")
+    book = tmp_path / "team.duckdb"
+    code, _, err = run("load", exports, "--mapping", "canonical", "--book", book, "--max-rejects", share)
+    assert code == 3
+    assert "not a plain amount" in err
+    assert Book(book).loads().is_empty()
+    assert run("load", exports, "--mapping", "canonical", "--book", book, "--max-rejects", "50%")[0] == 0
+
+
+def test_a_share_that_is_none_is_named(run: Run, exports: Path) -> None:
+    code, _, err = run("load", exports, "--max-rejects", "many")
+    assert (code, "--max-rejects many" in err) == (2, True)

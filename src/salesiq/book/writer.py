@@ -105,6 +105,14 @@ class Writer:
         """Append rows to a log table, such as `loads` or `rejects`."""
         self._append(CONTRACTS[table], frame)
 
+    def resolve_rejects(self, load_id: str, table: str, file: str, lines: Sequence[int], *, by: str) -> None:
+        """Note that rows which a load rejected came again with the load `by`, whatever became of them there."""
+        self._con.execute(
+            """UPDATE rejects SET resolved_load_id = ? WHERE load_id = ? AND table_name = ? AND source_file = ?
+            AND list_contains(?, source_line) AND resolved_load_id IS NULL""",
+            [by, load_id, table, file, list(lines)],
+        )
+
     def note(self, name: str, body: Mapping[str, object]) -> None:
         """Keep a small fact about the book under `name`, in place of an older one."""
         self._con.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", [name, json.dumps(body, sort_keys=True)])

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from salesiq.cli import doctor, load, mapping, sample, weekly
+from salesiq.cli import doctor, load, mapping, rejects, sample, weekly
 from salesiq.cli.options import language_of
 from salesiq.errors import SalesiqError
 from salesiq.i18n import text
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("load")(load.load)
+app.command("rejects")(rejects.rejects)
 app.command("weekly")(weekly.weekly)
 app.command("sample")(sample.sample)
 app.command("map")(mapping.propose)

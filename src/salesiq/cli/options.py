@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -69,13 +69,22 @@ def say_json(result: object) -> None:
 
 
 @contextmanager
-def working(key: str, lang: Language, *, quiet: bool, **facts: object) -> Iterator[None]:
-    """Show that work goes on, on a terminal's standard error; nothing in a scheduler's log."""
+def working(key: str, lang: Language, *, quiet: bool, **facts: object) -> Iterator[Callable[[str, int], None]]:
+    """Show that work goes on, on a terminal's standard error; nothing in a scheduler's log.
+
+    Yields what to call with a file's name and the number of its rows read so far.
+    """
     if quiet or not sys.stderr.isatty():
-        yield
+        yield _unseen
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.status import Status
 
-    with Status(text(key, lang, **facts), console=Console(stderr=True)):
-        yield
+    said = escape(text(key, lang, **facts))
+    with Status(said, console=Console(stderr=True)) as status:
+        yield lambda file, n_rows: status.update(f"{said} {escape(file)}: {n_rows:,}")
+
+
+def _unseen(_file: str, _n_rows: int) -> None:
+    """Nobody watches."""

@@ -44,12 +44,12 @@ def rejects(
 def _retry(book: Book, file: Path, *, lang: Language, quiet: bool, as_json: bool) -> None:
     from salesiq.load import retry_rejects
 
-    with working("cli.loading", lang, quiet=quiet or as_json, source=file):
-        report = retry_rejects(book, file)
+    with working("cli.loading", lang, quiet=quiet or as_json, source=file) as progress:
+        reports = retry_rejects(book, file, progress)
     if as_json:
-        say_json(report.to_dict())
+        say_json([report.to_dict() for report in reports])
     else:
-        say(report.message(lang), quiet=quiet)
+        say("\n\n".join(report.message(lang) for report in reports), quiet=quiet)
 
 
 def _write(book: Book, out: Path, *, lang: Language, everything: bool, quiet: bool, as_json: bool) -> None:
@@ -64,7 +64,7 @@ def _write(book: Book, out: Path, *, lang: Language, everything: bool, quiet: bo
 
 def _list(book: Book, *, lang: Language, everything: bool, quiet: bool, as_json: bool) -> None:
     from salesiq.load import open_rejects
-    from salesiq.load.report import reject_lines
+    from salesiq.load.telling import reject_lines
 
     rows = open_rejects(book, everything=everything)
     if as_json:

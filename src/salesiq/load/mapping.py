@@ -140,7 +140,8 @@ class Rows:
 @dataclass(frozen=True)
 class Mapping:
     """A whole mapping file; `digest` changes whenever what it says changes. `status` says what it was checked
-    against: real exports (tested), the system's documentation (documented), or neither (unverified).
+    against: real exports (tested), the system's documentation (documented), or neither (unverified). `text` is the file's own,
+    empty for the canonical mapping.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Mapping:
     digest: str = ""
     status: str = ""
     about: str = ""
+    text: str = ""
 
 
 def preset_names() -> tuple[str, ...]:
@@ -194,7 +196,7 @@ def parse_mapping(text: str, name: str, place: str) -> Mapping:
         raise UsageError("load.mapping_empty", place=place)
     digest = hashlib.sha256(text.encode()).hexdigest()
     status = _one_of(body.get("status", ""), ("", *STATES), place, "status")
-    return Mapping(str(body.get("name", name)), entries, rows, digest, status, str(body.get("about", "")))
+    return Mapping(str(body.get("name", name)), entries, rows, digest, status, str(body.get("about", "")), text)
 
 
 def canonical() -> Mapping:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +13,15 @@ import xlsxwriter
 from salesiq.book import Book
 from salesiq.errors import BookError, UsageError
 from salesiq.i18n import Language, text
-from salesiq.load.dialects import Dialect
-from salesiq.load.records import split
+from salesiq.load.origins import LEADING, TRAILING, Origin, recalled
 
-__all__ = ["NEEDS_NO_FIX", "OWN_COLUMNS", "Origin", "open_rejects", "origins", "write_rejects"]
+__all__ = ["META_SHEET", "NEEDS_NO_FIX", "open_rejects", "write_rejects"]
 
 NEEDS_NO_FIX = ("load.reason_copy", "load.reason_summary", "load.reason_header_again")
 """Rows that are no records of their own: nobody has to mend them."""
-OWN_COLUMNS = ("salesiq: line", "salesiq: column", "salesiq: reason")
 META_SHEET = "salesiq"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _MOST_ROWS = 1_000_000
-
-
-@dataclass(frozen=True)
-class Origin:
-    """How a file was read for a table by one load: its header and delimiter, and the entry of the mapping that read it."""
-
-    load_id: str
-    file: str
-    table: str
-    entry: int
-    header: tuple[str, ...]
-    delimiter: str
-
-    def cells(self, raw: str) -> tuple[str, ...] | None:
-        """Take a rejected row apart; None where it has not the header's width."""
-        pieces = list(split(raw, Dialect(self.delimiter), width=len(self.header)))
-        if len(pieces) != 1 or pieces[0].reason or len(pieces[0].cells) != len(self.header):
-            return None
-        return pieces[0].cells
-
-
-def origins(book: Book, load_id: str) -> dict[tuple[str, str], Origin]:
-    """Return how the files of a load were read, by file and table; empty for a load without rejects."""
-    noted = book.notes(f"read:{load_id}") or {"files": []}
-    return {
-        (item["file"], item["table"]): Origin(
-            load_id, item["file"], item["table"], item["entry"], tuple(item["header"]), item["delimiter"]
-        )
-        for item in noted["files"]
-    }
 
 
 def open_rejects(book: Book, *, everything: bool = False) -> pl.DataFrame:
@@ -110,7 +76,7 @@ def _write_workbook(book: Book, rows: pl.DataFrame, path: Path, lang: Language) 
             sheet = f"{number} {table}"[:31]
             for column, value in enumerate((sheet, load_id, file, table)):
                 meta.write_string(number - 1, column, str(value))
-            origin = origins(book, str(load_id)).get((str(file), str(table)))
+            origin = recalled(book.notes(f"read:{load_id}")).get((str(file), str(table)))
             _Sheet(workbook, sheet, origin, lang).write(group.head(_MOST_ROWS).rows(named=True))
         if not rows.is_empty():
             workbook.get_worksheet_by_name(f"1 {rows['table_name'][0]}"[:31]).activate()
@@ -124,13 +90,13 @@ class _Sheet:
         self.sheet = workbook.add_worksheet(name)
         self.head, self.fault = workbook.add_format({"bold": True}), workbook.add_format({"bg_color": "#FBE3D6"})
         self.origin, self.lang = origin, lang
-        self.header = origin.header if origin else ()
+        self.header = origin.own_header if origin else ()
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        for column, name in enumerate((*OWN_COLUMNS, *self.header)):
+        for column, name in enumerate((*LEADING, *self.header, *TRAILING)):
             self.sheet.write_string(0, column, name, self.head)
-        self.sheet.freeze_panes(1, len(OWN_COLUMNS))
-        self.sheet.set_column(1, len(OWN_COLUMNS) + len(self.header), 18)
+        self.sheet.freeze_panes(1, len(LEADING))
+        self.sheet.set_column(1, len(LEADING) + len(self.header), 18)
         for place, row in enumerate(rows, 1):
             for column, (value, style) in enumerate(self._cells(row)):
                 self.sheet.write_string(place, column, value[:32_000], style)
@@ -146,12 +112,3 @@ class _Sheet:
             return
         for name, cell in zip(self.header, cells, strict=True):
             yield cell, self.fault if name.strip() == row["source_column"] else None
-
-
-def noted(files: Sequence[Origin], mapping_name: str, mapping_text: str) -> dict[str, Any]:
-    """Return what the book keeps of a load with rejects, so that they can be written and tried again."""
-    listed = [
-        {"file": item.file, "table": item.table, "entry": item.entry, "header": list(item.header), "delimiter": item.delimiter}
-        for item in files
-    ]
-    return json.loads(json.dumps({"mapping": mapping_name, "text": mapping_text, "files": listed}))

@@ -35,6 +35,7 @@ class Rejects(Table):
     value: str = field("Value as it stood in the file.")
     reason: str = field("Reason, as a message key (load.*).")
     raw: str = field("The whole row as it stood in the file.")
+    resolved_load_id: str = field("Load that brought the row again, mended or not; null while nobody has.")
 
 
 class Alerts(Table):

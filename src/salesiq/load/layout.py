@@ -44,7 +44,7 @@ def layout(data: bytes, dialect: Dialect, *, is_last: bool) -> Layout | None:
 
     An unfinished record at the end is left out of `used` unless the block is the last.
 
-    >>> found = layout(b'a,b\\n"x,\\ny",2\\n', ",", is_last=True)
+    >>> found = layout(b'a,b\\n"x,\\ny",2\\n', Dialect(), is_last=True)
     >>> found.lines.tolist(), found.widths.tolist()
     ([0, 1], [2, 2])
     """

@@ -18,7 +18,7 @@ from salesiq.tables import CONTRACTS
 MOMENT = dt.datetime(2026, 3, 31, 20)
 EARLIER = dt.datetime(2026, 2, 10, 9)
 STORED = [contract for contract in CONTRACTS.values() if contract.kind != "log"]
-BASE = [f"base.{contract.name}" for contract in STORED] + ["base.segments", "base.units", "base.stage_order", "base.closings"]
+BASE = [f"base.{contract.name}" for contract in STORED] + ["base.segments", "base.deal_groups", "base.units", "base.stage_order", "base.closings"]
 
 
 def _predictions(snapshot: Snapshot) -> pl.DataFrame:
@@ -49,6 +49,7 @@ METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "targets.attainment": targets.attainment,
     "targets.red_flags": targets.red_flags,
     "targets.decay_parts": targets.decay_parts,
+    "targets.changes": targets.changes,
     "targets.stretch": lambda snapshot: targets.stretch(snapshot, "2026-Q2"),
     "targets.coverage": lambda snapshot: targets.coverage(snapshot, "2026-Q1"),
     "targets.coverage_deals": lambda snapshot: targets.coverage_deals(snapshot, "2026-Q2"),

@@ -6,6 +6,7 @@ from salesiq.targets.alignment_pack import alignment_pack
 from salesiq.targets.allocate import allocate, plan_rows
 from salesiq.targets.attainment import attainment
 from salesiq.targets.attainment_quality import attainment_quality
+from salesiq.targets.changes import changes
 from salesiq.targets.coverage import coverage, coverage_deals
 from salesiq.targets.decay import decay
 from salesiq.targets.decay_parts import decay_parts
@@ -19,6 +20,7 @@ __all__ = [
     "allocate",
     "attainment",
     "attainment_quality",
+    "changes",
     "coverage",
     "coverage_deals",
     "decay",

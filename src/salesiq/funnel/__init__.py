@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from salesiq.funnel.advances import advances
+from salesiq.funnel.approvals import approval_nodes, approvals
 from salesiq.funnel.bridge import bridge
 from salesiq.funnel.changes import changes
 from salesiq.funnel.conversion import conversion
@@ -22,6 +23,8 @@ from salesiq.funnel.win_rate import win_rate
 
 __all__ = [
     "advances",
+    "approval_nodes",
+    "approvals",
     "bridge",
     "changes",
     "conversion",

@@ -26,6 +26,9 @@ ORDER = [
     "decay",
     "attainment",
     "dwell",
+    "stuck",
+    "approvals",
+    "pseudo_advances",
     "red_flags",
     "top_deals",
     "record_quality",
@@ -69,6 +72,7 @@ def test_each_table_shows_every_row_and_number_column_of_the_summary(page: Eleme
 def test_a_section_without_tables_says_which_to_load_and_what_they_give(lang: Language):
     report = weekly(Book.from_frames().as_of("2026-06-30"), lang=lang)
     needed = {"decay": "org_units", "attainment": "targets", "dwell": "stage_events", "top_deals": "deals", "changes": "deals"}
+    needed |= {"stuck": "stage_events", "approvals": "approvals", "pseudo_advances": "activities"}
     for key, table in needed.items():
         section = report[key]
         assert table in section.missing

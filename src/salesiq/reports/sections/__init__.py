@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from salesiq.reports.sections import (
+    approvals,
     attainment,
     changes,
     decay,
     dwell,
     health_board,
     loads,
+    pseudo_advances,
     record_quality,
     red_flags,
+    stuck,
     top_deals,
 )
 
@@ -22,6 +25,9 @@ SECTIONS = (
     decay.section,
     attainment.section,
     dwell.section,
+    stuck.section,
+    approvals.section,
+    pseudo_advances.section,
     red_flags.section,
     top_deals.section,
     record_quality.section,

@@ -21,6 +21,8 @@ TERMS = (
     "unit_slip",
     "dwell",
     "naive_mean",
+    "stuck",
+    "pseudo_advance",
     "red_flag",
     "win_probability",
     "calibration",

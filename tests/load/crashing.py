@@ -39,7 +39,7 @@ def main() -> None:
         if not child:
             try:
                 salesiq.load.load(Book(path), source, "canonical", day)
-            except Exception:
+            except Exception:  # noqa: BLE001 -- a child must never go on as a second server
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)

@@ -21,6 +21,7 @@ _SEGMENTS: Reads = {
     "reps": ("rep_id", "unit_id"),
 }
 _TARGETS: Reads = {"targets": ("version", "period", "unit_id", "rep_id", "measure", "amount", "set_at")}
+_STEPS = ("activity_id", "deal_id", "next_step", "next_step_due_at")
 _FEATURES: Reads = {
     **_EVENTS,
     "deals": (*_DEALS["deals"], "customer_id", "product_line", "source", "is_new_customer", "expected_close_on", "stage"),
@@ -56,6 +57,9 @@ METRICS: dict[str, Metric] = {
     "funnel.decompose by region": Metric(_EVENTS | _SEGMENTS, is_in_report=False),
     "funnel.win_limits": Metric(_EVENTS | _SEGMENTS, is_in_report=False),
     "targets.decay": Metric(_TARGETS, has_pandas=True),
+    "targets.decay_parts": Metric(_TARGETS, is_in_report=False),
+    "targets.coverage": Metric(_TARGETS | _DEALS | _EVENTS | {"activities": _STEPS}, is_in_report=False),
+    "targets.allocate": Metric(_TARGETS | _DEALS | _EVENTS | {"activities": _STEPS}, is_in_report=False),
     "targets.attainment": Metric(_TARGETS | _DEALS | _EVENTS, has_pandas=True),
     "targets.red_flags": Metric(_DEALS | _EVENTS | {"activities": ("rep_id", "occurred_at", "recorded_at")}),
     "quality.rep_scores": Metric(_RECORDS, has_pandas=True, largest_pandas=100_000),

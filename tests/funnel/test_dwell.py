@@ -102,6 +102,15 @@ def test_an_unknown_group_is_answered_with_the_nearest() -> None:
         funnel.dwell(Book().as_of("2026-01-01"), by="regoin")
 
 
+def test_groups_of_dwell_are_those_of_every_metric_but_what_became_of_the_deal(sample_snapshot: Any) -> None:
+    segments = sample_snapshot.run("base.segments", order=("deal_id",))
+    groups = sample_snapshot.run("base.deal_groups", order=("deal_id",))
+    assert groups.equals(segments.select(groups.columns))
+    assert set(segments.columns) - set(groups.columns) == {"stage", "status"}
+    with pytest.raises(UsageError, match="grouped by status"):
+        funnel.dwell(sample_snapshot, by="status")
+
+
 def test_an_empty_book_gives_an_empty_frame_with_every_column() -> None:
     found = funnel.dwell(Book().as_of("2026-01-01"), by="region")
     assert found.height == 0

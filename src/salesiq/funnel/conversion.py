@@ -98,7 +98,7 @@ def conversion(
     """
     if to not in get_args(Goal) or cohort not in get_args(Cohort):
         raise UsageError("funnel.bad_conversion", to=repr(to), cohort=repr(cohort))
-    groups = ["stage", *group_columns(snapshot, by, but=("stage",))]
+    groups = ["stage", *group_columns(snapshot, by, but=("stage", "status"))]
     found = _cases(snapshot, groups, to, cohort, known_stages(snapshot, stages))
     rows = [
         {**dict(zip(groups, key, strict=True)), **row}

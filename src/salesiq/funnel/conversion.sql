@@ -28,6 +28,6 @@ LEFT JOIN base.deal_versions(as_of := as_of) AS deals ON deals.deal_id = visited
 
 -- funnel.grouped_cases: funnel.cases with what deals can be grouped by.
 CREATE OR REPLACE MACRO funnel.grouped_cases(as_of) AS TABLE
-SELECT cases.*, segments.* EXCLUDE (deal_id, stage)
+SELECT cases.*, deal_groups.* EXCLUDE (deal_id)
 FROM funnel.cases(as_of := as_of) AS cases
-LEFT JOIN base.segments(as_of := as_of) AS segments ON segments.deal_id = cases.deal_id;
+LEFT JOIN base.deal_groups(as_of := as_of) AS deal_groups ON deal_groups.deal_id = cases.deal_id;

@@ -27,8 +27,8 @@ SELECT
 FROM ended;
 
 -- funnel.stays: funnel.waits with what deals can be grouped by.
---   deals without a row in `deals` are kept, with NULL in every other segment column
+--   deals without a row in `deals` are kept, with NULL in every other group column; `status` is none of them: what became of a deal says how long it waited
 CREATE OR REPLACE MACRO funnel.stays(as_of, starts_at := NULL, ends_at := NULL) AS TABLE
-SELECT waits.*, segments.* EXCLUDE (deal_id, stage)
+SELECT waits.*, deal_groups.* EXCLUDE (deal_id)
 FROM funnel.waits(as_of := as_of, starts_at := starts_at, ends_at := ends_at) AS waits
-LEFT JOIN base.segments(as_of := as_of) AS segments ON segments.deal_id = waits.deal_id;
+LEFT JOIN base.deal_groups(as_of := as_of) AS deal_groups ON deal_groups.deal_id = waits.deal_id;

@@ -51,7 +51,7 @@ def waits(
     with_ending: bool = False,
 ) -> pl.DataFrame:
     """Return one row per visit in view: `stage`, the `by` columns, `days`, `is_left`, in a window `entry_days`; `ending`."""
-    groups = ["stage", *group_columns(snapshot, by, but=("stage",))]
+    groups = ["stage", *group_columns(snapshot, by, but=("stage", "status"))]
     if unit not in get_args(Unit):
         raise UsageError("funnel.bad_unit", unit=repr(unit), allowed=", ".join(get_args(Unit)))
     columns = [*groups, "days", "is_left", *(["entry_days"] if window else []), *([_ENDING] if with_ending else [])]

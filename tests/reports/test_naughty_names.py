@@ -7,12 +7,13 @@ import json
 import re
 from pathlib import Path
 
+import openpyxl
 import pytest
 import xlsxwriter
 from page_tree import Element, read
 
 from salesiq.book import Book
-from salesiq.load import LoadReport, load
+from salesiq.load import LoadReport, load, write_rejects
 from salesiq.reports import weekly
 
 EXPORTED_AT = "2026-03-31"
@@ -146,3 +147,46 @@ def counts(page: Element) -> dict[str, int]:
         for kind in [element.name] * (element.name in ELEMENTS) + acts:
             found[kind] = found.get(kind, 0) + 1
     return found
+
+
+@pytest.fixture(scope="module")
+def rejected(naughty: list[str], tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """A book in which every name stands in a row that was rejected for its amount."""
+    names = [f"{name}" for name in naughty if not DAMAGED.search(name)]
+    folder = write_csv(tmp_path_factory.mktemp("wrong"), names, amount="five")
+    (folder / "customers.csv").unlink()
+    with (folder / "reps.csv").open("w", encoding="utf-8") as file:
+        file.write("rep_id,name\nR1,R\n")
+    book = Book(":memory:")
+    report = load(book, folder, "canonical", exported_at=EXPORTED_AT)
+    assert report.n_rejected == len(names)
+    return book
+
+
+@pytest.mark.fault(66)
+def test_names_are_text_in_a_list(naughty: list[str], rejected: Book, tmp_path: Path) -> None:
+    path = tmp_path / "rejects.csv"
+    assert write_rejects(rejected, path) == len([name for name in naughty if not DAMAGED.search(name)])
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    raw = [next(csv.reader([row["raw"]])) if "\n" not in row["raw"] else None for row in rows]
+    names = [name for name in naughty if not DAMAGED.search(name)]
+    assert [cells[2] for cells in raw if cells] == names
+    for row in rows:
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")) for cell in row.values())
+
+
+@pytest.mark.fault(66)
+def test_names_are_text_in_a_workbook(naughty: list[str], rejected: Book, tmp_path: Path) -> None:
+    path = tmp_path / "rejects.xlsx"
+    write_rejects(rejected, path)
+    names = [name for name in naughty if not DAMAGED.search(name)]
+    sheet = openpyxl.load_workbook(path)["1 deals"]
+    header = [cell.value for cell in next(sheet.iter_rows(max_row=1))]
+    place = header.index("name")
+    cells = [row[place] for row in sheet.iter_rows(min_row=2)]
+    # XLSX writes a character that XML does not allow as _xHHHH_ (ECMA-376, ST_Xstring); Excel shows it, openpyxl does not
+    told = [re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), cell.value or "") for cell in cells]
+    assert told == names
+    assert {cell.data_type for cell in cells if cell.value} == {"s"}
+    assert not any(cell.hyperlink for cell in cells)

@@ -12,12 +12,22 @@ from salesiq.errors import UsageError
 
 
 def load(
-    source: Annotated[Path, typer.Argument(help="A folder or a file of exports (CSV, XLSX, Parquet).")],
+    source: Annotated[
+        str,  # a Path would fold the // of an address
+        typer.Argument(
+            help="A folder, a file or a pattern of exports (CSV, XLSX, XLS, JSON, Parquet, ZIP, SQLite ...), the address of a "
+            "database, or - for standard input."
+        ),
+    ],
     lang: Lang,
     book: BookPath = Path("team.duckdb"),
     mapping: Annotated[
         str | None,
-        typer.Option("--mapping", "-m", help="A preset (sample, maven) or a mapping file. Default: the preset that fits."),
+        typer.Option(
+            "--mapping",
+            "-m",
+            help="A preset (salesforce, hubspot, fxiaoke ...) or a mapping file. Default: the preset that fits.",
+        ),
     ] = None,
     exported_at: Annotated[
         str | None,

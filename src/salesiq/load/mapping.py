@@ -111,7 +111,7 @@ class Entry:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
     derived: tuple[Derived, ...] = ()
     where: Expression | None = None
     deleted: Expression | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,7 +19,7 @@ from salesiq.load.mapping import Column, Rows
 from salesiq.load.orders import in_order
 from salesiq.load.origins import AS_SHEET, Origin
 from salesiq.load.plan import Job, Shelf
-from salesiq.load.repeats import key_hashes, settle, shown_key
+from salesiq.load.repeats import key_hashes, repeated, settle, shown_key
 from salesiq.load.report import REMARKS
 from salesiq.load.rows import REJECT_SCHEMA, canonical_rows
 from salesiq.load.series import scope_of
@@ -110,7 +111,7 @@ class Reading:
         for told in ordered.told:
             self.remark(file, entry.table, "read_date_order", told)
         totals = Totals(entry.table, self.zone)
-        for batch in ordered.batches:
+        for batch in _ahead(ordered.batches) if isinstance(table, TextTable) else ordered.batches:
             self._take(batch, ordered.binding, Job(job.source, ordered.entry), totals)
             n_read += batch.cells.height
             if callable(progress):
@@ -165,7 +166,7 @@ class Reading:
     def settle_repeats(self) -> None:
         """Set aside copies and contradictions among the rows of each table."""
         for table in self.spool.tables():
-            is_repeated = self.spool.hashes(table).is_duplicated()
+            is_repeated = repeated(self.spool.hashes(table))
             if not is_repeated.any():
                 continue
             out = settle(self.spool.select(table, is_repeated), CONTRACTS[table])
@@ -233,6 +234,15 @@ class Reading:
         for file, headers in self._unread.items():
             if headers:
                 self.remark(file, None, "remark_column_unused", ", ".join(headers))
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Decode the next block while this one is checked."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting = reader.submit(next, batches, None)
+        while (batch := waiting.result()) is not None:
+            waiting = reader.submit(next, batches, None)
+            yield batch
 
 
 def _end(moments: pl.Series) -> dt.datetime | None:

@@ -87,7 +87,7 @@ def _activities(first: int, rng: np.random.Generator) -> pl.DataFrame:
         return letter + pl.Series(rng.integers(0, n, _PIECE)).cast(pl.String).str.zfill(7)
 
     seconds = pl.Series(rng.integers(0, 2 * 365 * 86_400, _PIECE))
-    occurred = pl.select(pl.datetime(2024, 2, 1) + pl.duration(seconds=seconds)).to_series()
+    occurred = pl.select(pl.datetime(2024, 2, 1) + pl.duration(seconds=pl.lit(seconds))).to_series()
     return pl.DataFrame(
         {
             "activity_id": "V" + pl.int_range(first, first + _PIECE, eager=True).cast(pl.String).str.zfill(8),
@@ -108,7 +108,7 @@ def _deals(seed: int) -> pl.DataFrame:
     """A million deals; with another seed, one in a hundred has another amount and stage."""
     number = pl.int_range(N_DEALS, eager=True)
     is_changed = (number % 100 == 7) & (seed > 0)
-    created = pl.select(pl.datetime(2024, 2, 1) + pl.duration(minutes=number % 1_000_000)).to_series()
+    created = pl.select(pl.datetime(2024, 2, 1) + pl.duration(minutes=pl.lit(number % 1_000_000))).to_series()
     return pl.DataFrame(
         {
             "deal_id": "D" + number.cast(pl.String).str.zfill(7),

@@ -18,7 +18,13 @@ from salesiq.tables import CONTRACTS
 MOMENT = dt.datetime(2026, 3, 31, 20)
 EARLIER = dt.datetime(2026, 2, 10, 9)
 STORED = [contract for contract in CONTRACTS.values() if contract.kind != "log"]
-BASE = [f"base.{contract.name}" for contract in STORED] + ["base.segments", "base.deal_groups", "base.units", "base.stage_order", "base.closings"]
+BASE = [f"base.{contract.name}" for contract in STORED] + [
+    "base.segments",
+    "base.deal_groups",
+    "base.units",
+    "base.stage_order",
+    "base.closings",
+]
 
 
 def _predictions(snapshot: Snapshot) -> pl.DataFrame:

@@ -83,7 +83,9 @@ def stuck(snapshot: Snapshot, by: str | Sequence[str] | None = None, *, min_n: i
     last = stays.filter(~pl.col("is_left") & pl.col("outcome").is_null()).select(*groups, "deal_id", "entered_at")
     deals = snapshot.run("funnel.open_deals").with_columns(is_step_overdue=pl.col("next_step_due_at") < snapshot.as_of)
     gone = snapshot.sql("SELECT deal_id FROM base.deals(as_of := $as_of) WHERE is_gone")
-    whole = found.join(gone, on="deal_id", how="anti").join(last, on="deal_id", how="left").join(deals, on="deal_id", how="left")
+    whole = (
+        found.join(gone, on="deal_id", how="anti").join(last, on="deal_id", how="left").join(deals, on="deal_id", how="left")
+    )
     columns = [
         *("deal_id", "deal_name", "customer_id", "customer_name", "rep_id", "rep_name", "amount", "stage", *groups),
         *("entered_at", "waiting_days", "p90_days", "longer_share", "rests_on", "n_stays", "entry_win_share"),

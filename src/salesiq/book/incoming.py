@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import duckdb
 import polars as pl
 
 from salesiq.book.exports import Register
-from salesiq.book.merging import Merge, differs, same_key
+from salesiq.book.merging import Merge, differs, execute_on, same_key
 from salesiq.book.replay import Replay
 from salesiq.tables import Contract
 
-__all__ = ["Incoming", "MergeCounts", "complete", "registered"]
+__all__ = ["Incoming", "MergeCounts", "complete"]
 
 
 @dataclass(frozen=True)
@@ -88,16 +86,14 @@ class Incoming:
             is_new=pl.lit(value=True),
             is_changed=pl.lit(value=False),
         )
-        with registered(self._con, "new_rows", numbered):
-            Merge(self._con, self._contract, self._register, self._export).open_versions("new_rows")
+        Merge(self._con, self._contract, self._register, self._export).open_versions(numbered)
         self._n_keys += rows.height
         self._register.sight_range(self._export, first, self._n_keys)
         for file, n_rows in rows["source_file"].value_counts().rows():
             self._count(file, MergeCounts(n_new=n_rows))
 
     def _take(self, rows: pl.DataFrame) -> None:
-        with registered(self._con, "new_rows", rows):
-            self._judge()
+        self._judge(rows)
         self._keep_keys()
         merge = Merge(self._con, self._contract, self._register, self._export)
         found = self._con.execute(
@@ -112,16 +108,15 @@ class Incoming:
         merge.open_versions("judged_rows")
         self._con.execute("DROP TABLE judged_rows")
 
-    def _judge(self) -> None:
+    def _judge(self, rows: pl.DataFrame) -> None:
         """Compare each row with the newest version of its key; a new key gets the next number."""
-        self._con.execute(
-            f"""CREATE OR REPLACE TEMP TABLE judged_rows AS
+        query = f"""CREATE OR REPLACE TEMP TABLE judged_rows AS
             SELECT new.*, old.key_no IS NULL AS is_new,
                 old.key_no IS NOT NULL AND ({differs(self._contract)}) AS is_changed,
                 coalesce(old.key_no, {self._n_keys:d} + row_number() OVER (PARTITION BY old.key_no IS NULL)) AS key_no
             FROM new_rows AS new
             LEFT JOIN (FROM {self._contract.name} WHERE known_to IS NULL) AS old ON {same_key(self._contract)}"""
-        )
+        execute_on(self._con, query, rows)
 
     def _keep_keys(self) -> None:
         verb = "INSERT INTO arrived_keys" if self._has_arrived else "CREATE OR REPLACE TEMP TABLE arrived_keys AS"
@@ -131,8 +126,7 @@ class Incoming:
 
     def _set_aside(self, rows: pl.DataFrame) -> None:
         verb = "INSERT INTO arrived_rows" if self._has_arrived else "CREATE OR REPLACE TEMP TABLE arrived_rows AS"
-        with registered(self._con, "new_rows", rows):
-            self._con.execute(f"{verb} FROM new_rows")
+        execute_on(self._con, f"{verb} FROM new_rows", rows)
         self._has_arrived = True
 
     def _replay(self) -> int:
@@ -145,17 +139,6 @@ class Incoming:
 
     def _count(self, file: str | None, counts: MergeCounts) -> None:
         self.counts[file] = self.counts.get(file, MergeCounts()) + counts
-
-
-@contextmanager
-def registered(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> Iterator[None]:
-    """Let queries read a frame under a name."""
-    con.register(name, rows.to_arrow())
-    try:
-        yield
-    finally:
-        with suppress(duckdb.Error):  # a failed transaction refuses this too, and its own error must be the one seen
-            con.unregister(name)
 
 
 def complete(frame: pl.DataFrame, contract: Contract, extra: tuple[str, ...] = ()) -> pl.DataFrame:

@@ -5,16 +5,30 @@ time and for one that is replayed.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import duckdb
+import polars as pl
 
 from salesiq.book.exports import FULL, Export, Register, held
 from salesiq.tables import Contract
 
-__all__ = ["Merge", "began_sql", "differs", "same_key"]
+__all__ = ["Merge", "began_sql", "differs", "execute_on", "same_key"]
 
 _BEFORE_EVERYTHING = dt.datetime(1, 1, 1)
 PROVENANCE = ("source_file", "source_line", "load_id")
+
+
+def execute_on(
+    con: duckdb.DuckDBPyConnection, query: str, rows: pl.DataFrame, facts: Mapping[str, object] | None = None
+) -> None:
+    """Run a query that reads a frame as `new_rows`.
+
+    DuckDB finds the frame as the variable of this name: one that is registered is held until the transaction ends.
+    """
+    new_rows = rows.to_arrow()
+    con.execute(query, dict(facts or {}))
+    del new_rows
 
 
 def same_key(contract: Contract, old: str = "old", new: str = "new") -> str:
@@ -55,7 +69,7 @@ class Merge:
             {"exported_at": self._export.exported_at},
         )
 
-    def open_versions(self, rows: str) -> None:
+    def open_versions(self, rows: str | pl.DataFrame) -> None:
         """Add a version for each new and each changed row."""
         contract, export = self._contract, self._export
         began = began_sql(contract)
@@ -63,16 +77,15 @@ class Merge:
         existed = f"CASE WHEN is_changed OR {began} <= $previous THEN $exported_at ELSE {began} END"
         known = existed if contract.kind == "event" else "$exported_at"
         names = ", ".join([*contract.columns, *PROVENANCE, "key_no"])
-        self._con.execute(
-            f"""INSERT INTO {contract.name}
+        query = f"""INSERT INTO {contract.name}
                 ({names}, existed_from, known_from, known_to, is_gone, sighted_at, export_no)
             SELECT {names}, {existed}, {known}, NULL, false, $exported_at, {export.number:d}
-            FROM {rows} WHERE is_new OR is_changed""",
-            {
-                "exported_at": export.exported_at,
-                "previous": self._register.previous(export) or _BEFORE_EVERYTHING,
-            },
-        )
+            FROM {rows if isinstance(rows, str) else "new_rows"} WHERE is_new OR is_changed"""
+        facts = {"exported_at": export.exported_at, "previous": self._register.previous(export) or _BEFORE_EVERYTHING}
+        if isinstance(rows, str):
+            self._con.execute(query, facts)
+        else:
+            execute_on(self._con, query, rows, facts)
 
     def mark_gone(self) -> int:
         """Mark rows that a full export no longer has; return how many. Events are never gone: they happened.

@@ -11,7 +11,8 @@ import duckdb
 import polars as pl
 
 from salesiq.book.exports import CHANGES, FULL, PAST, Register
-from salesiq.book.incoming import Incoming, MergeCounts, complete, registered
+from salesiq.book.incoming import Incoming, MergeCounts, complete
+from salesiq.book.merging import execute_on
 from salesiq.book.replay import Replay
 from salesiq.tables import CONTRACTS, Contract
 
@@ -90,8 +91,7 @@ class Writer:
         newest = max(moment for moment in told if isinstance(moment, dt.datetime))
         register = Register(self._con, table)
         export = register.add(series or table, newest, PAST, load_id)
-        with registered(self._con, "new_rows", rows):
-            self._con.execute("CREATE OR REPLACE TEMP TABLE arrived_rows AS FROM new_rows")
+        execute_on(self._con, "CREATE OR REPLACE TEMP TABLE arrived_rows AS FROM new_rows", rows)
         replay = Replay(self._con, contract, register)
         replay.past(export)
         replay.close()
@@ -119,5 +119,4 @@ class Writer:
 
     def _append(self, contract: Contract, rows: pl.DataFrame) -> None:
         names = ", ".join(rows.columns)
-        with registered(self._con, "appended_rows", rows):
-            self._con.execute(f"INSERT INTO {contract.name} ({names}) SELECT {names} FROM appended_rows")
+        execute_on(self._con, f"INSERT INTO {contract.name} ({names}) SELECT {names} FROM new_rows", rows)

@@ -35,12 +35,12 @@ def load_it(path: Path) -> tuple[Book, LoadReport]:
     return book, load(book, path, mapping_file(path.parent.parent / "map"), exported_at="2026-01-31")
 
 
-def refused(path: Path, match: str) -> None:
+def refused(path: Path, match: str) -> bool:
     before = set(Path(tempfile.gettempdir()).glob("salesiq-load-*"))
     with pytest.raises(InputError, match=match) as caught:
         load_it(path)
-    assert caught.value.exit_code == 3
-    assert set(Path(tempfile.gettempdir()).glob("salesiq-load-*")) <= before  # nothing that was unpacked stays
+    stayed = set(Path(tempfile.gettempdir()).glob("salesiq-load-*")) - before  # what was unpacked must not
+    return caught.value.exit_code == 3 and not stayed
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_maven_is_not_loaded_twice(shared_data: Path) -> None:
 @pytest.mark.fault(69)
 @pytest.mark.parametrize("name", ["../deals.csv", "/etc/deals.csv", "a/../../deals.csv", "..\\deals.csv", "C:/deals.csv"])
 def test_members_that_would_be_written_outside(inbox: Path, name: str) -> None:
-    refused(zipped(inbox / "a.zip", {"ok.csv": CSV, name: CSV}), "outside the archive's folder")
+    assert refused(zipped(inbox / "a.zip", {"ok.csv": CSV, name: CSV}), "outside the archive's folder")
 
 
 @pytest.mark.fault(69)
@@ -130,7 +130,7 @@ def test_a_link_in_an_archive(inbox: Path) -> None:
         item = zipfile.ZipInfo("deals.csv")
         item.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(item, "/etc/passwd")
-    refused(path, "which is a link")
+    assert refused(path, "which is a link")
 
 
 @pytest.mark.fault(69)
@@ -147,7 +147,7 @@ def test_a_link_out_of_the_folder_is_not_followed(inbox: Path) -> None:
 def test_a_bomb_is_seen_in_the_directory(inbox: Path) -> None:
     path = zipped(inbox / "a.zip", {"deals.csv": bytes(60 * 2**20)})
     assert path.stat().st_size < 100_000
-    refused(path, "would grow from 5. KB to 60 MB")
+    assert refused(path, "would grow from 5. KB to 60 MB")
 
 
 @pytest.mark.fault(47)
@@ -157,25 +157,25 @@ def test_a_directory_that_lies_about_sizes(inbox: Path) -> None:
     body = path.read_bytes()
     assert body.count(true) == 2
     path.write_bytes(body.replace(true, false))
-    refused(path, "no sound ZIP archive")
+    assert refused(path, "no sound ZIP archive")
 
 
 @pytest.mark.fault(47)
 def test_a_gz_bomb_is_stopped_while_it_grows(inbox: Path) -> None:
     inbox.mkdir()
     (inbox / "deals.csv.gz").write_bytes(gzip.compress(bytes(60 * 2**20)))
-    refused(inbox / "deals.csv.gz", "would grow from 5. KB to 1. MB or more")
+    assert refused(inbox / "deals.csv.gz", "would grow from 5. KB to 1. MB or more")
 
 
 @pytest.mark.fault(47)
 def test_an_archive_with_too_many_files(inbox: Path) -> None:
-    refused(zipped(inbox / "a.zip", {f"{number}.csv": b"" for number in range(2001)}), "more than 2000 files")
-    refused(zipped(inbox / "b.zip", {f"{number:0250d}.csv": b"" for number in range(60_000)}), "more than 2000 files")
+    assert refused(zipped(inbox / "a.zip", {f"{number}.csv": b"" for number in range(2001)}), "more than 2000 files")
+    assert refused(zipped(inbox / "b.zip", {f"{number:0250d}.csv": b"" for number in range(60_000)}), "more than 2000 files")
 
 
 def test_an_archive_in_an_archive(inbox: Path) -> None:
     inner = zipped(inbox.parent / "inner.zip", {"deals.csv": CSV}).read_bytes()
-    refused(zipped(inbox / "a.zip", {"x/inner.zip": inner}), r"another archive, x/inner\.zip")
+    assert refused(zipped(inbox / "a.zip", {"x/inner.zip": inner}), r"another archive, x/inner\.zip")
 
 
 def test_an_encrypted_archive(inbox: Path) -> None:
@@ -184,7 +184,7 @@ def test_an_encrypted_archive(inbox: Path) -> None:
     body[6] |= 1
     body[body.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(body)
-    refused(path, "protected by a password")
+    assert refused(path, "protected by a password")
 
 
 @pytest.mark.fault(49)
@@ -192,7 +192,7 @@ def test_a_cut_or_damaged_archive(inbox: Path) -> None:
     whole = zipped(inbox / "a.zip", {"deals.csv": os.urandom(5000)}, zipfile.ZIP_STORED).read_bytes()
     for part in (whole[:-30], whole[:100], whole[:1000] + b"x" + whole[1001:], b"no archive"):
         (inbox / "a.zip").write_bytes(part)
-        refused(inbox / "a.zip", "no sound ZIP archive")
+        assert refused(inbox / "a.zip", "no sound ZIP archive")
 
 
 @pytest.mark.fault(49)
@@ -201,9 +201,9 @@ def test_a_cut_or_damaged_gz(inbox: Path) -> None:
     whole = gzip.compress(CSV * 50)
     for part in (whole[:-1], whole[:-9], whole[:20], whole[:12] + b"\xff" + whole[13:], b"no gz"):
         (inbox / "deals.csv.gz").write_bytes(part)
-        refused(inbox, "no complete GZ file")
+        assert refused(inbox, "no complete GZ file")
 
 
 @pytest.mark.fault(6)
 def test_an_empty_file_in_an_archive(inbox: Path) -> None:
-    refused(zipped(inbox / "a.zip", {"deals.csv": b""}), "is empty")
+    assert refused(zipped(inbox / "a.zip", {"deals.csv": b""}), "is empty")

@@ -61,6 +61,7 @@ def book_path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.fault(57, 58)
 def test_a_second_writer_is_told_who_holds_the_book_and_readers_are_not_blocked(book_path: Path) -> None:
     holder = start(HOLD, book_path)
     try:
@@ -87,6 +88,7 @@ def test_a_killed_writer_leaves_the_old_book_and_no_litter(book_path: Path) -> N
     assert n_rows(book_path, "reps") == 2
 
 
+@pytest.mark.fault(55)
 def test_killed_at_any_moment_the_book_is_old_or_new(book_path: Path) -> None:
     outcomes = []
     for wait_ms in (5, 30, 90, 400):
@@ -102,6 +104,7 @@ def test_killed_at_any_moment_the_book_is_old_or_new(book_path: Path) -> None:
 
 
 @pytest.mark.fault(56)
+@pytest.mark.fault(56)
 def test_a_write_that_hits_a_limit_leaves_the_old_book(book_path: Path) -> None:
     import resource
 
@@ -115,6 +118,7 @@ def test_a_write_that_hits_a_limit_leaves_the_old_book(book_path: Path) -> None:
     assert [path.name for path in book_path.parent.iterdir() if "draft" in path.name] == []
 
 
+@pytest.mark.fault(56)
 @pytest.mark.fault(56)
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_is_named_with_the_space_it_needs(tmp_path: Path) -> None:

@@ -16,20 +16,23 @@ LEFT JOIN ends ON ends.deal_id = waits.deal_id;
 --   next_step, next_step_due_at   of the newest record of the deal that names a next step; NULL where none does
 --   last_record_at                newest record of the deal; NULL where there is none
 CREATE OR REPLACE MACRO funnel.open_deals(as_of) AS TABLE
-WITH notes AS (
+WITH offered AS MATERIALIZED (
+    SELECT deal_id, name, customer_id, owner_id, amount, expected_close_on
+    FROM base.deals(as_of := as_of)
+    WHERE status = 'open' AND is_gone IS NOT TRUE
+), notes AS (
     SELECT
         deal_id, max(occurred_at) AS last_record_at,
         arg_max(struct_pack(step := next_step, due_at := next_step_due_at), (occurred_at, activity_id)) FILTER (next_step IS NOT NULL) AS agreed
     FROM base.activities(as_of := as_of)
-    WHERE deal_id IS NOT NULL
+    SEMI JOIN offered USING (deal_id)
     GROUP BY deal_id
 )
 SELECT
-    deals.deal_id, deals.name AS deal_name, deals.customer_id, customers.name AS customer_name,
-    deals.owner_id AS rep_id, reps.name AS rep_name, deals.amount, deals.expected_close_on,
+    offered.deal_id, offered.name AS deal_name, offered.customer_id, customers.name AS customer_name,
+    offered.owner_id AS rep_id, reps.name AS rep_name, offered.amount, offered.expected_close_on,
     notes.agreed.step AS next_step, notes.agreed.due_at AS next_step_due_at, notes.last_record_at
-FROM base.deals(as_of := as_of) AS deals
-LEFT JOIN base.customers(as_of := as_of) AS customers ON customers.customer_id = deals.customer_id
-LEFT JOIN base.reps(as_of := as_of) AS reps ON reps.rep_id = deals.owner_id
-LEFT JOIN notes ON notes.deal_id = deals.deal_id
-WHERE deals.status = 'open' AND deals.is_gone IS NOT TRUE;
+FROM offered
+LEFT JOIN base.customers(as_of := as_of) AS customers ON customers.customer_id = offered.customer_id
+LEFT JOIN base.reps(as_of := as_of) AS reps ON reps.rep_id = offered.owner_id
+LEFT JOIN notes ON notes.deal_id = offered.deal_id;

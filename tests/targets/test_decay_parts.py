@@ -180,7 +180,7 @@ def plans(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     for measure in ("bookings", "receipts", "visits"):
         for version in ("v1", "v2"):
             carriers = [(f"U{k}", None) for k in range(n)] + [(None, rep) for rep, _ in people]
-            carriers += [("U0", rep) for rep, _ in people[:1]]
+            carriers += [("U0", rep) for rep, home in people[:1] if home != "U0"]  # there they would be one carrier
             for unit, rep in carriers:
                 amount = draw(AMOUNTS)
                 if amount is not None:

@@ -47,7 +47,7 @@ class Book:
         self.path = Path(path)
         self._store = MemoryStore(zone) if is_memory else FileStore(self.path.absolute(), zone, wait_seconds)
         self._reader: duckdb.DuckDBPyConnection | None = None
-        self._with_macros: duckdb.DuckDBPyConnection | None = None
+        self._library: macros.Library | None = None
         self.zone = str(self.notes("zone"))
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ class Book:
         newest = self.newest_export()
         if parsed > max(_tomorrow_ends(self.zone), newest or dt.datetime.min):
             raise UsageError("book.future", moment=parsed, newest=newest or "—")
-        return Snapshot(self._open_with_macros(), parsed, self.zone)
+        return Snapshot(self._open_library(), parsed, self.zone)
 
     def newest_export(self) -> dt.datetime | None:
         """Return the moment of the newest export in the book; None while it is empty."""
@@ -173,12 +173,11 @@ class Book:
             self._reader = self._store.reader()
         return self._reader
 
-    def _open_with_macros(self) -> duckdb.DuckDBPyConnection:
+    def _open_library(self) -> macros.Library:
         con = self._open()
-        if self._with_macros is not con:
-            macros.build(con, "book.main.")
-            self._with_macros = con
-        return con
+        if self._library is None or self._library.con is not con:
+            self._library = macros.Library(con, "book.main.")
+        return self._library
 
     def _query(self, query: str, **params: object) -> pl.DataFrame:
         cursor = self._open().cursor()

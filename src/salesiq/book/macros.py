@@ -7,9 +7,11 @@ same text serves the in-memory catalogue of a reader and, with another prefix, t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import resources
+from threading import Lock
 
 import duckdb
 
@@ -93,6 +95,36 @@ def build(con: duckdb.DuckDBPyConnection, prefix: str = "main.") -> None:
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for statement in definitions(prefix).values():
         con.execute(statement)
+
+
+class Library:
+    """The macros of one engine, each created when a query first names it: binding all of them takes half a second."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, prefix: str) -> None:
+        self.con = con
+        self._prefix = prefix
+        self._created: set[str] = set()
+        self._lock = Lock()
+        for schema in ("base", *SUBJECTS):
+            con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+
+    def provide(self, query: str) -> None:
+        """Create the macros that a query names, and those that they read."""
+        with self._lock:
+            self._create(_CALL.findall(query))
+
+    def provide_all(self) -> None:
+        """Create every macro: for a query that names one in a way of its own."""
+        with self._lock:
+            self._create(definitions(self._prefix))
+
+    def _create(self, wanted: Iterable[str]) -> None:
+        found = definitions(self._prefix)
+        for name in wanted:
+            if name in found and name not in self._created:
+                self._create(read for read in _CALL.findall(found[name]) if read != name)
+                self.con.execute(found[name])
+                self._created.add(name)
 
 
 def _name(statement: str) -> str:

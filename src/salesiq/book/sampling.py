@@ -11,7 +11,7 @@ from salesiq.book.storage import MemoryStore
 from salesiq.tables import CONTRACTS
 
 
-def sampled(con: duckdb.DuckDBPyConnection, zone: str, one_in: int, tables: Sequence[str]) -> duckdb.DuckDBPyConnection:
+def sampled(con: duckdb.DuckDBPyConnection, zone: str, one_in: int, tables: Sequence[str]) -> macros.Library:
     """Return an engine of its own that holds the named tables: rows of one deal in `one_in`; of tables without deals, all rows.
 
     All versions of a row come along, so any moment can be asked. Deals are chosen by a hash of their id: the same ones every
@@ -25,5 +25,4 @@ def sampled(con: duckdb.DuckDBPyConnection, zone: str, one_in: int, tables: Sequ
         copy.execute(f"INSERT INTO book.main.{table} FROM chosen_rows")
         copy.unregister("chosen_rows")
     source.close()
-    macros.build(copy, "book.main.")
-    return copy
+    return macros.Library(copy, "book.main.")

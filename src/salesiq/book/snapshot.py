@@ -27,8 +27,8 @@ class Snapshot:
     `as_of` is the moment, naive in the company's time zone: everything known up to and including it is seen.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, as_of: dt.datetime, zone: str) -> None:
-        self._con = con
+    def __init__(self, library: macros.Library, as_of: dt.datetime, zone: str) -> None:
+        self._library = library
         self.as_of = as_of
         self.zone = zone
         #: what metrics keep for the next call, such as a fitted model; never part of a result
@@ -42,7 +42,7 @@ class Snapshot:
         parsed = parse_moment(moment, self.zone)
         if parsed > self.as_of:
             raise UsageError("book.not_earlier", moment=parsed, as_of=self.as_of)
-        return Snapshot(self._con, parsed, self.zone)
+        return Snapshot(self._library, parsed, self.zone)
 
     def sample(self, one_in: int, tables: Sequence[str]) -> Snapshot:
         """Return this moment in a small book of its own: one deal in `one_in` with all that names it, in the named tables.
@@ -55,7 +55,7 @@ class Snapshot:
         >>> 0 < book.as_of("2026-01-31").sample(4, ["deals"]).run("base.deals").height < 100
         True
         """
-        return Snapshot(sampled(self._con, self.zone, one_in, tables), self.as_of, self.zone)
+        return Snapshot(sampled(self._library.con, self.zone, one_in, tables), self.as_of, self.zone)
 
     def sql(self, query: str, **params: object) -> pl.DataFrame:
         """Run a query of your own. `$as_of` is bound by itself; bind other values as `$name` with `name=value`.
@@ -63,13 +63,22 @@ class Snapshot:
         Money comes back as Decimal. Raises UsageError where the query does not run, with DuckDB's reason.
         """
         bound = {**params, **({"as_of": self.as_of} if _AS_OF.search(query) else {})}
-        cursor = self._con.cursor()
+        self._library.provide(query)
         try:
-            found: pl.DataFrame = cursor.sql(query, params=bound).pl() if bound else cursor.sql(query).pl()
+            try:
+                return self._ask(query, bound)
+            except duckdb.CatalogException:  # it may name a macro with spaces or quotation marks
+                self._library.provide_all()
+                return self._ask(query, bound)
         except duckdb.Error as error:
             if is_damage(error):
                 raise unreadable(error, "") from error
             raise UsageError("book.query_failed", problem=str(error).strip(), query=query.strip()) from error
+
+    def _ask(self, query: str, bound: dict[str, object]) -> pl.DataFrame:
+        cursor = self._library.con.cursor()
+        try:
+            found: pl.DataFrame = cursor.sql(query, params=bound).pl() if bound else cursor.sql(query).pl()
         finally:
             cursor.close()
         return found

@@ -43,8 +43,8 @@ def chinese_money(text: str) -> Decimal | None:
 def chinese_number(text: str) -> Decimal | None:
     """Return a number written in words, or None where this is none for sure.
 
-    >>> chinese_number("1亿2千万"), chinese_number("三点二亿"), chinese_number("12万50")
-    (Decimal('120000000'), Decimal('320000000'), None)
+    >>> chinese_number("1亿2千万"), chinese_number("三点二亿") == 320_000_000, chinese_number("12万50")
+    (Decimal('120000000'), True, None)
     """
     return _number(text.replace(" ", "").translate(_LETTERS))
 

@@ -22,7 +22,7 @@ def from_serial(text: str, kind: str) -> dt.datetime | None:
     """Return the moment that a number stands for, in UTC where it is a computer's clock; None for what is no number.
 
     >>> from_serial("46083", "excel"), from_serial("44621.5", "excel1904")
-    (datetime.datetime(2026, 3, 2, 0, 0), datetime.datetime(2026, 3, 3, 12, 0))
+    (datetime.datetime(2026, 3, 2, 0, 0), datetime.datetime(2026, 3, 2, 12, 0))
     >>> from_serial("1767378600", "unix")
     datetime.datetime(2026, 1, 2, 18, 30, tzinfo=datetime.timezone.utc)
     """

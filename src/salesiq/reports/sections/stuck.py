@@ -89,4 +89,5 @@ def _chance(row: dict[str, Any], lang: Language) -> str:
 def _step(row: dict[str, Any], lang: Language) -> str:
     if not row["next_step"]:
         return say("no_step", lang)
-    return str(row["next_step"]) + (say("step_overdue", lang) if row["is_step_overdue"] else "")
+    step = str(row["next_step"])
+    return say("step_overdue", lang, step=step) if row["is_step_overdue"] else step

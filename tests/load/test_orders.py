@@ -19,7 +19,7 @@ from salesiq.load.headers import bind
 from salesiq.load.mapping import Column, Entry
 from salesiq.load.orders import decide_order, in_order
 
-OLIST = Path("/work/shared/data/olist_funnel")
+OLIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "olist_funnel"
 ENTRY = Entry(("x.csv",), "deals", (Column("deal_id", ("id",)), Column("created_at", ("day",))))
 HEADER = Record(1, 2, ("id", "day"))
 

@@ -2,22 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from salesiq.book import Snapshot, needs
+from salesiq.forecast.extra_features import Extra, with_extra
 
 #: every table that the macro reads: what a sample to learn from must hold
 READS = ("deals", "stage_events", "stages", "activities", "documents", "customers")
+#: the columns of the macro, in its order
+COLUMNS = (
+    "deal_id",
+    "rep_id",
+    "stage",
+    "stage_position",
+    "age_days",
+    "stage_days",
+    "n_visits",
+    "n_moves_back",
+    "n_activities_14",
+    "n_activities_30",
+    "n_activities_90",
+    "n_activities",
+    "n_inbound",
+    "n_inbound_14",
+    "n_inbound_30",
+    "days_since_activity",
+    "days_since_inbound",
+    "n_documents",
+    "n_documents_opened",
+    "is_newest_opened",
+    "complete_share",
+    "is_next_step_ahead",
+    "is_next_step_overdue",
+    "rep_win_share",
+    "everybody_win_share",
+    "days_to_quarter_end",
+    "amount",
+    "tier",
+    "is_new_customer",
+    "source",
+    "product_line",
+    "days_to_expected_close",
+)
 
 
 @needs("deals", "stage_events")
-def features(snapshot: Snapshot) -> pl.DataFrame:
+def features(snapshot: Snapshot, extra: Extra | Sequence[Extra] = ()) -> pl.DataFrame:
     """Return one row per deal open at the snapshot's moment, with what was known of it then and nothing later.
 
     Reads `deals`, `stage_events`, `activities`, `documents`, `customers`; a table that is absent leaves its columns at 0 or
     null. The columns are told in `features.sql`; times are calendar days >= 0, shares 0..1. Attributes that the book only
     learned after the moment (amount, tier, source ...: `is_hindsight`) are null. Ordered by deal_id; empty where nothing is
     open.
+
+    `extra` adds features of your own: names of macros of the book (`Book.add_macro`), or functions that take a snapshot and
+    return a frame with `deal_id`, once each, and columns of numbers, booleans or text. A deal that an extra does not name has
+    nulls there. A function may ask the snapshot anything, and nothing else: then it is as blind to the future as the rest.
+    Raises UsageError for an extra without `deal_id`, with a deal twice, or with a column that is there already.
 
     >>> import datetime as dt
     >>> from salesiq.book import Book
@@ -27,4 +70,4 @@ def features(snapshot: Snapshot) -> pl.DataFrame:
     >>> found.select("deal_id", "stage", "stage_days", "n_inbound_14", "days_since_inbound").row(0)
     ('D1', 'lead', 4.0, 0, None)
     """
-    return snapshot.run("forecast.features", order=("deal_id",))
+    return with_extra(snapshot.run("forecast.features", order=("deal_id",)), snapshot, extra)

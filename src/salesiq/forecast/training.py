@@ -9,6 +9,7 @@ import polars as pl
 
 from salesiq.book import Book, Snapshot
 from salesiq.errors import UsageError
+from salesiq.forecast.extra_features import Extra
 from salesiq.forecast.features import features
 
 #: a moment when nobody had sold anything: what an empty book is asked for
@@ -20,6 +21,7 @@ def training_frame(
     moments: Sequence[dt.date | dt.datetime | str] | None = None,
     horizon_days: float = 30,
     until: dt.date | dt.datetime | str | None = None,
+    extra: Extra | Sequence[Extra] = (),
 ) -> pl.DataFrame:
     """Return one row per open deal and past moment, with its features then and what happened within the horizon.
 
@@ -27,8 +29,8 @@ def training_frame(
     `until`), `outcome` (won, lost, null while open at `until`) and `label`: won, lost or open within `horizon_days` of the
     moment; null where that horizon was not over at `until`, because an open deal is not a lost deal. `moments` are by default
     up to 24 of the two years before `until`, evenly spaced; `until` is by default the newest export. One deal stands in
-    many rows: keep them on one side of a split by `deal_id`. Ordered by moment and deal. Raises UsageError for a moment later
-    than `until`.
+    many rows: keep them on one side of a split by `deal_id`. Ordered by moment and deal. `extra` as in
+    `forecast.features`: asked at each moment. Raises UsageError for a moment later than `until`.
 
     >>> deals = pl.DataFrame({"deal_id": ["D1", "D2"], "created_at": [dt.datetime(2026, 1, 1)] * 2, "status": ["won", "open"],
     ...                       "closed_at": [dt.datetime(2026, 1, 20), None]})
@@ -40,16 +42,16 @@ def training_frame(
     """
     known = snapshot_of(book, until)
     chosen = choose_moments(known, horizon_days) if moments is None else [known.earlier(moment).as_of for moment in moments]
-    rows = landmarks(known, chosen)
+    rows = landmarks(known, chosen, extra)
     elapsed = (pl.lit(known.as_of) - pl.col("moment")).dt.total_microseconds() / 86400e6
     label = pl.when(pl.col("exit_days") <= horizon_days).then("outcome").otherwise(pl.lit("open"))
     return rows.with_columns(label=pl.when(elapsed >= horizon_days).then(label))
 
 
-def landmarks(known: Snapshot, moments: Sequence[dt.datetime]) -> pl.DataFrame:
+def landmarks(known: Snapshot, moments: Sequence[dt.datetime], extra: Extra | Sequence[Extra] = ()) -> pl.DataFrame:
     """Return the features at each moment with `moment`, and `exit_days` and `outcome` as known to the snapshot `known`."""
     frames = [
-        features(known.earlier(moment)).select(pl.lit(moment, pl.Datetime("us")).alias("moment"), pl.all())
+        features(known.earlier(moment), extra).select(pl.lit(moment, pl.Datetime("us")).alias("moment"), pl.all())
         for moment in moments or [_BEFORE_ALL]
     ]
     closed = known.sql(
@@ -58,13 +60,21 @@ def landmarks(known: Snapshot, moments: Sequence[dt.datetime]) -> pl.DataFrame:
     )
     exit_days = (pl.col("closed_at") - pl.col("moment")).dt.total_microseconds() / 86400e6
     return (
-        pl.concat(frames)
+        _stacked(frames)
         .join(closed, on="deal_id", how="left")
         # a closing that was entered late happened before the moment, when the deal still looked open: it counts at once
         .with_columns(exit_days=exit_days.clip(lower_bound=1e-6))
         .drop("closed_at")
         .sort("moment", "deal_id")
     )
+
+
+def _stacked(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    for frame in frames[1:]:
+        if differing := set(frame.columns) ^ set(frames[0].columns):
+            raise UsageError("forecast.extra_changes", column=min(differing))
+    # an extra column that nothing is known of at some moment has no type there
+    return pl.concat([frame.select(frames[0].columns) for frame in frames], how="vertical_relaxed")
 
 
 def snapshot_of(book: Book | Snapshot, until: dt.date | dt.datetime | str | None) -> Snapshot:

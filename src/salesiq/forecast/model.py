@@ -122,10 +122,20 @@ class WinModel:
         if not days > 0:
             raise UsageError("forecast.bad_days", days=days)
         is_base = fitted.reliability.verdict == "no_signal"
-        inputs = Inputs.of(rows, fitted.design)
-        hazards = fitted.base.hazards(inputs) if is_base else fitted.calibration.apply(fitted.hazard.hazards(inputs))
-        found = {"deal_id": rows["deal_id"], "win_probability": won_within(hazards, days), "is_base_rate": is_base}
+        said = won_within(self.hazards(rows), days)
+        found = {"deal_id": rows["deal_id"], "win_probability": said, "is_base_rate": is_base}
         return pl.DataFrame(found, schema=PREDICTIONS) if rows.height else pl.DataFrame(schema=PREDICTIONS)
+
+    def hazards(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        """Return rows x intervals (see `intervals.EDGES`) x [won, lost] for rows of `forecast.features`.
+
+        Calibrated; without signal those of the base rate by stage and time in it. Raises UsageError before `fit`.
+        """
+        fitted = self._ready()
+        inputs = Inputs.of(rows, fitted.design)
+        if fitted.reliability.verdict == "no_signal":
+            return fitted.base.hazards(inputs)
+        return fitted.calibration.apply(fitted.hazard.hazards(inputs))
 
     def _ready(self) -> Fitted:
         if self._fitted is None:

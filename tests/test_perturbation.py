@@ -67,6 +67,8 @@ METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "quality.record_score": quality.record_score,
     "quality.rep_scores": quality.rep_scores,
     "quality.watch_list": quality.watch_list,
+    "forecast.features": forecast.features,
+    "forecast.training_frame": lambda snapshot: forecast.training_frame(snapshot, [EARLIER, "2026-01-15"], horizon_days=20),
     "forecast.WinModel": _predictions,
     "forecast.top_deals": forecast.top_deals,
 }

@@ -9,6 +9,7 @@ import pytest
 
 from salesiq import forecast
 from salesiq.book import Book
+from salesiq.errors import UsageError
 from salesiq.forecast.features import READS
 
 DAY = dt.timedelta(days=1)
@@ -95,7 +96,89 @@ def test_attributes_known_only_later_are_null_and_known_ones_are_not() -> None:
 
 def test_a_sample_keeps_whole_deals(known_book: Book) -> None:
     now = known_book.as_of("2026-01-01")
-    everything = forecast.features(now).drop("rep_win_share", "everybody_win_share")
-    sampled = forecast.features(now.sample(3, READS)).drop("rep_win_share", "everybody_win_share")
+    # what compares a deal with others is estimated on those that came along
+    shares = pl.selectors.ends_with("_win_share") | pl.selectors.by_name("stage_rank")
+    everything = forecast.features(now).drop(shares)
+    sampled = forecast.features(now.sample(3, READS)).drop(shares)
     assert 0 < sampled.height < everything.height
     assert sampled.equals(everything.filter(pl.col("deal_id").is_in(sampled["deal_id"].implode())))
+
+
+def _told(exported_at: dt.datetime, amount: int, close_on: dt.date) -> tuple[dt.datetime, pl.DataFrame]:
+    deal = {"deal_id": ["D1"], "customer_id": ["C1"], "amount": [amount], "expected_close_on": [close_on], "status": ["open"]}
+    return exported_at, pl.DataFrame(deal).with_columns(created_at=pl.lit(NOW - 40 * DAY))
+
+
+def history() -> Book:
+    """One deal told by four exports, the last of them after NOW; its customer in ERP and finance."""
+    found = Book()
+    exports = [
+        _told(NOW - 30 * DAY, 100, dt.date(2026, 3, 1)),
+        _told(NOW - 20 * DAY, 100, dt.date(2026, 3, 11)),
+        _told(NOW - 10 * DAY, 200, dt.date(2026, 3, 6)),
+        _told(NOW + 10 * DAY, 900, dt.date(2026, 9, 1)),
+    ]
+    orders = {"order_id": ["O1", "O2", "O3", "O4"], "customer_id": ["C1"] * 4, "amount": [5, 5, -5, 5]}
+    ordered = [NOW - 400 * DAY, NOW - 50 * DAY, NOW - 40 * DAY, NOW + 2 * DAY]
+    invoices = {"invoice_id": ["I1", "I2", "I3"], "customer_id": ["C1"] * 3, "amount": [10, 10, 10]}
+    issued = [dt.date(2026, 1, 1)] * 3
+    due = [dt.date(2026, 1, 31), dt.date(2026, 2, 10), dt.date(2026, 5, 1)]
+    receipts = {"receipt_no": ["P1", "P2"], "invoice_id": ["I1", "I2"], "customer_id": ["C1"] * 2, "amount": [10, 4]}
+    received = [dt.date(2026, 2, 6), dt.date(2026, 2, 6)]
+    ratings = {"customer_id": ["C1", "C1"], "rated_on": [dt.date(2025, 1, 1), dt.date(2026, 1, 1)], "rating": ["AA", "A"]}
+    with found.write() as writer:
+        for n, (exported_at, deals) in enumerate(exports):
+            writer.merge("deals", deals, load_id=f"L{n}", exported_at=exported_at)
+        known = {"load_id": "L9", "exported_at": NOW - 10 * DAY}
+        writer.merge("orders", pl.DataFrame(orders).with_columns(ordered_at=pl.Series(ordered)), **known)
+        dates = {"issued_on": issued, "due_on": due}
+        writer.merge("invoices", pl.DataFrame(invoices).with_columns(**{k: pl.Series(v) for k, v in dates.items()}), **known)
+        writer.merge("receipts", pl.DataFrame(receipts).with_columns(received_on=pl.Series(received)), **known)
+        writer.merge("credit_ratings", pl.DataFrame(ratings), **known)
+    return found
+
+
+def test_what_earlier_exports_told_is_counted_and_later_ones_are_not() -> None:
+    row = history().as_of(NOW).run("forecast.features").row(0, named=True)
+    assert (row["n_pushes"], row["push_days"]) == (1, 10)  # brought forward later: no push, and takes none back
+    assert (row["n_amount_changes"], row["amount_growth"]) == (1, pytest.approx(0.6931, abs=1e-4))
+    assert (float(row["amount"]), row["days_to_expected_close"]) == (200.0, 5)
+
+
+def test_the_customer_in_erp_and_finance() -> None:
+    row = history().as_of(NOW).run("forecast.features").row(0, named=True)
+    assert (row["customer_n_orders_365"], row["customer_days_since_order"]) == (1, pytest.approx(50))  # a return is no order
+    assert row["customer_n_overdue_invoices"] == 1  # I2 is paid in part; I3 is not due
+    assert row["customer_paid_late_days"] == pytest.approx(6)
+    assert row["is_customer_downgraded"] is True
+
+
+def test_the_rhythm_of_contact_and_next_steps_kept() -> None:
+    row = forecast.features(book().as_of(NOW)).row(0, named=True)
+    # contact 35, 20 and 10 days ago: gaps of 15 and 10 days
+    assert row["gap_ratio"] == pytest.approx(10 / 12.5)
+    assert row["gap_spread"] == pytest.approx(2.5 / 12.5)
+    assert row["n_unanswered"] == 0
+    assert (row["n_steps_due"], row["kept_share"]) == (1, 0.0)
+    # 20 and 10 days ago the customer called, 8 days ago a document was opened
+    assert (row["n_evidence_30"], row["days_since_evidence"], row["is_stage_evidenced"]) == (3, pytest.approx(8), True)
+    # stays of 10, 5 and 13 days are over; of proposal the one of 5 days, and this one is 12 days old
+    assert row["stage_rank"] == 1.0
+
+
+def test_extra_features_are_joined_and_checked() -> None:
+    now = book().as_of(NOW)
+    query = "SELECT deal_id, count(*) AS n_records FROM base.activities(as_of := $as_of) GROUP BY deal_id"
+    assert forecast.features(now, query)["n_records"].to_list() == [3.0, None]
+    hot = pl.DataFrame({"deal_id": ["D3"], "is_hot": [True]})
+    assert forecast.features(now, [lambda _: hot])["is_hot"].to_list() == [None, True]
+    wrong = {
+        "no text column deal_id": pl.DataFrame({"deal": ["D1"]}),
+        "D1": pl.DataFrame({"deal_id": ["D1", "D1"], "x": [1, 2]}),
+        "amount": pl.DataFrame({"deal_id": ["D1"], "amount": [1]}),
+        "label": pl.DataFrame({"deal_id": ["D1"], "label": [1]}),
+        "Date": pl.DataFrame({"deal_id": ["D1"], "when": [NOW.date()]}),
+    }
+    for told, frame in wrong.items():
+        with pytest.raises(UsageError, match=told):
+            forecast.features(now, lambda _, frame=frame: frame)

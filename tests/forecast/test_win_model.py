@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -136,7 +137,7 @@ def test_a_cut_or_foreign_model_is_refused(known_model: forecast.WinModel) -> No
     with pytest.raises(ModelError, match="cannot be read"):
         forecast.WinModel.from_json(kept[: len(kept) // 2])
     with pytest.raises(ModelError, match="format 99"):
-        forecast.WinModel.from_json(kept.replace('"format": 1', '"format": 99'))
+        forecast.WinModel.from_json(kept.replace('"format": 2', '"format": 99'))
 
 
 def test_open_deals_are_not_lost_deals() -> None:
@@ -188,3 +189,33 @@ def test_what_cannot_be_meant_is_refused(known_book: Book, known_model: forecast
         forecast.WinModel().fit("team.duckdb")  # type: ignore[arg-type]
     with pytest.raises(UsageError):
         forecast.WinModel().fit(known_book.as_of("2025-06-30"), until="2025-12-31")
+
+
+def _keen(now: Snapshot) -> pl.DataFrame:
+    told = now.sql(
+        "SELECT deal_id, count(*) FILTER (direction = 'inbound') AS n_calls FROM base.activities(as_of := $as_of) GROUP BY 1"
+    )
+    return told.filter(pl.col("deal_id").is_not_null())
+
+
+def test_a_saved_model_predicts_the_same_and_wants_its_own_extra_features(known_book: Book, tmp_path: Path) -> None:
+    model = forecast.WinModel(extra=_keen).fit(known_book)
+    model.save(tmp_path / "model.json")
+    now = known_book.as_of(END)
+    again = forecast.WinModel.load(tmp_path / "model.json", extra=_keen)
+    assert again.predict(now, 17).equals(model.predict(now, 17))
+    assert "n_calls" in model.contributions(forecast.features(now, _keen), 30)[0]
+    with pytest.raises(ModelError, match="_keen"):
+        forecast.WinModel.load(tmp_path / "model.json")
+
+
+@pytest.mark.fault(72)
+def test_a_saved_model_that_was_cut_or_changed_is_refused(known_model: forecast.WinModel, tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    known_model.save(path)
+    whole = path.read_text(encoding="utf-8")
+    for damaged in (whole[:-20], whole.replace("0.", "1.", 1), "[]", ""):
+        path.write_text(damaged, encoding="utf-8")
+        with pytest.raises(ModelError, match="cannot be read") as refused:
+            forecast.WinModel.load(path)
+        assert refused.value.exit_code == 7

@@ -53,6 +53,21 @@ def base_macro(contract: Contract, prefix: str = "") -> str:
     )
 
 
+def history_macro(prefix: str = "") -> str:
+    """Return the macro that gives every version of every deal that was known by `as_of`, each from `known_from` on.
+
+    What an export said before the newest one: a pushed closing date, another amount. Stage and closing are left out, because
+    a version may say them of a later moment; `base.deals` rebuilds them.
+    """
+    attributes = ("deal_id", "customer_id", "owner_id", "amount", "product_line", "expected_close_on")
+    return (
+        f"CREATE OR REPLACE MACRO base.deal_history(as_of) AS TABLE\n"
+        f"SELECT {', '.join(attributes)}, is_gone, known_from\n"
+        f"FROM {prefix}deals\n"
+        f"WHERE known_from <= as_of"
+    )
+
+
 @cache
 def sql_files() -> dict[str, str]:
     """Return the text of every `.sql` file of the package, by its path below the package."""
@@ -74,7 +89,7 @@ def definitions(prefix: str = "") -> dict[str, str]:
 
     `prefix` names the database that holds the tables.
     """
-    texts = [base_macro(contract, prefix) for contract in CONTRACTS.values()]
+    texts = [*(base_macro(contract, prefix) for contract in CONTRACTS.values()), history_macro(prefix)]
     for text in sql_files().values():
         starts = [match.start() for match in _CREATE.finditer(text)]
         ends = [*starts[1:], len(text)]

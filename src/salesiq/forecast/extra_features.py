@@ -10,12 +10,13 @@ import polars as pl
 from salesiq.book import Snapshot
 from salesiq.errors import UsageError
 
-#: a macro of the book by its name, or a function of a snapshot
+#: a macro by its name, a query with `$as_of`, or a function of a snapshot
 Extra = str | Callable[[Snapshot], pl.DataFrame]
 
 #: what rows of training hold beside features; nothing of it may be learned from
 TRAINING_COLUMNS = ("moment", "exit_days", "outcome", "label")
 _NAME = re.compile(r"\w+")
+_MACRO = re.compile(r"\w+\.\w+")
 
 
 def with_extra(rows: pl.DataFrame, snapshot: Snapshot, extra: Extra | Sequence[Extra]) -> pl.DataFrame:
@@ -39,12 +40,19 @@ def name_of(extra: Extra) -> str:
     return extra if isinstance(extra, str) else str(getattr(extra, "__name__", type(extra).__name__))
 
 
+def names_of(extra: Extra | Sequence[Extra]) -> tuple[str, ...]:
+    """Return what several extras are called."""
+    return tuple(map(name_of, _listed(extra)))
+
+
 def _listed(extra: Extra | Sequence[Extra]) -> tuple[Extra, ...]:
     return (extra,) if isinstance(extra, str) or callable(extra) else tuple(extra)
 
 
 def _told(extra: Extra, snapshot: Snapshot) -> object:
-    return snapshot.run(extra) if isinstance(extra, str) else extra(snapshot)
+    if not isinstance(extra, str):
+        return extra(snapshot)
+    return snapshot.run(extra) if _MACRO.fullmatch(extra) else snapshot.sql(extra)
 
 
 def _checked(found: object, name: str, taken: list[str]) -> pl.DataFrame:

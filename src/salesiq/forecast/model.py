@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +18,7 @@ from salesiq.book import Book, Snapshot
 from salesiq.errors import ModelError, UsageError
 from salesiq.forecast.calibration import Calibration
 from salesiq.forecast.design import Design
+from salesiq.forecast.extra_features import Extra, names_of
 from salesiq.forecast.features import READS, features
 from salesiq.forecast.fitting import Fitted, fit_all
 from salesiq.forecast.hazards import Inputs, base_from_dict, hazard_from_dict
@@ -22,8 +26,9 @@ from salesiq.forecast.intervals import EDGES, won_within
 from salesiq.forecast.leaks import as_exported, declared, leaks
 from salesiq.forecast.reliability import Reliability
 from salesiq.forecast.training import choose_moments, landmarks, snapshot_of
+from salesiq.tables import CONTRACTS
 
-FORMAT = 1
+FORMAT = 2
 #: past moments to learn from; a book so large that it is sampled has deals enough, and each moment costs a look at all of it
 N_MOMENTS, N_MOMENTS_OF_A_SAMPLE = 24, 8
 PREDICTIONS = {"deal_id": pl.String, "win_probability": pl.Float64, "is_base_rate": pl.Boolean}
@@ -35,6 +40,7 @@ class WinModel:
 
     `horizon_days` is the horizon at which reliability is judged; `predict` answers any. `half_life_days`: a training row counts
     half as much for each that lies between it and `until`. `max_deals`: a larger book is sampled by a hash of the deal's id.
+    `extra`: features of your own, see `forecast.features`.
     The same book gives the same model to the bit. The maths: docs/forecast.md.
 
     >>> model = WinModel().fit(Book.from_frames())
@@ -45,6 +51,7 @@ class WinModel:
     horizon_days: float = 30.0
     half_life_days: float = 365.0
     max_deals: int = 20_000
+    extra: Extra | Sequence[Extra] = ()
 
     def __post_init__(self) -> None:
         self.until: dt.datetime | None = None
@@ -63,7 +70,8 @@ class WinModel:
         one_in = self._one_in(known)
         n_moments = N_MOMENTS if one_in == 1 else N_MOMENTS_OF_A_SAMPLE
         moments = choose_moments(known, self.horizon_days, n_moments)
-        rows = landmarks(known if one_in == 1 else known.sample(one_in, READS), moments)
+        tables = tuple(name for name, contract in CONTRACTS.items() if contract.kind != "log") if self.extra else READS
+        rows = landmarks(known if one_in == 1 else known.sample(one_in, tables), moments, self.extra)
         self.until = known.as_of
         self._fitted = fit_all(
             rows, known.as_of, horizon_days=self.horizon_days, half_life_days=self.half_life_days, leaks=tuple(leaking)
@@ -77,7 +85,7 @@ class WinModel:
         and time in it, and `is_base_rate` is true. Ordered by deal_id. Raises UsageError before `fit` and for `days` that
         are no number above 0.
         """
-        return self.predict_rows(features(snapshot), days)
+        return self.predict_rows(features(snapshot, self.extra), days)
 
     def reliability(self) -> Reliability:
         """Return the verdict with its numbers: see `Reliability`. Raises UsageError before `fit`."""
@@ -96,20 +104,46 @@ class WinModel:
         """Return the fitted model as text: numbers and LightGBM's own text, nothing that runs."""
         fitted = self._ready()
         settings = {"horizon_days": self.horizon_days, "half_life_days": self.half_life_days, "max_deals": self.max_deals}
-        until = self.until.isoformat() if self.until else None
-        return json.dumps({"format": FORMAT, "settings": settings, "until": until, **fitted.to_dict()}, ensure_ascii=False)
+        told = {"settings": settings, "until": self.until.isoformat() if self.until else None, "extra": names_of(self.extra)}
+        return json.dumps({"format": FORMAT, **told, **fitted.to_dict()}, ensure_ascii=False)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a file, whole or not at all: JSON with the SHA-256 of its body. Raises UsageError before `fit`."""
+        body = self.to_json()
+        goal = Path(path)
+        part = goal.with_name(f".{goal.name}.part")
+        part.write_text(json.dumps({"sha256": _digest(body), "body": body}, ensure_ascii=False), encoding="utf-8")
+        part.replace(goal)
 
     @classmethod
-    def from_json(cls, kept: str) -> WinModel:
-        """Return the model that `to_json` told, with the same predictions to the bit.
+    def load(cls, path: str | Path, extra: Extra | Sequence[Extra] = ()) -> WinModel:
+        """Return the model that `save` wrote, with the same predictions to the bit; extra features are given again.
 
-        Raises ModelError where the text is cut, or of another version.
+        Raises ModelError where the file is cut, changed, of another version, or other extra features are given.
+        """
+        try:
+            kept = json.loads(Path(path).read_text(encoding="utf-8"))
+            body, digest = kept["body"], kept["sha256"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError("forecast.damaged", problem=str(error)) from error
+        if not isinstance(body, str) or _digest(body) != digest:
+            raise ModelError("forecast.damaged", problem="sha256")
+        return cls.from_json(body, extra)
+
+    @classmethod
+    def from_json(cls, kept: str, extra: Extra | Sequence[Extra] = ()) -> WinModel:
+        """Return the model that `to_json` told, with the same predictions to the bit; extra features are given again.
+
+        Raises ModelError where the text is cut, of another version, or other extra features are given.
         """
         try:
             told: dict[str, Any] = json.loads(kept)
             if told["format"] != FORMAT:
                 raise ModelError("forecast.other_format", found=told["format"], expected=FORMAT)
-            model = cls(**told["settings"])
+            if tuple(told["extra"]) != names_of(extra):
+                given, expected = ", ".join(names_of(extra)) or "–", ", ".join(told["extra"]) or "–"
+                raise ModelError("forecast.other_extra", given=given, expected=expected)
+            model = cls(**told["settings"], extra=extra)
             model.until = dt.datetime.fromisoformat(told["until"])
             model._fitted = _fitted_from(told)
         except (ValueError, KeyError, TypeError) as error:
@@ -145,6 +179,10 @@ class WinModel:
     def _one_in(self, known: Snapshot) -> int:
         n_deals = known.sql("SELECT count(*) AS n FROM base.deals(as_of := $as_of)").item()
         return max(1, -(-int(n_deals) // self.max_deals))
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
 
 
 def _fitted_from(told: dict[str, Any]) -> Fitted:

@@ -42,6 +42,14 @@ def test_the_whole_company_and_other_groups(known_book: Book, known_model: forec
         forecast.top_deals(now, by="regio", model=known_model)
 
 
+def test_by_rep_is_by_its_column(known_book: Book, known_model: forecast.WinModel) -> None:
+    now = known_book.as_of(END)
+    found = forecast.top_deals(now, by="rep", model=known_model)
+    assert found.equals(forecast.top_deals(now, by="rep_id", model=known_model))
+    with pytest.raises(UsageError, match="repp"):
+        forecast.top_deals(now, by="repp", model=known_model)
+
+
 def test_reasons_tell_what_was_planted(known_book: Book, known_model: forecast.WinModel) -> None:
     whole = forecast.top_deals(known_book.as_of(END), n=5, by=None, model=known_model)
     assert whole["reasons"].list.len().max() <= 3

@@ -26,8 +26,8 @@ def top_deals(
 ) -> pl.DataFrame:
     """Return the `n` open deals most likely to be won within `days`, for each value of `by`.
 
-    `by` names a column of `base.segments` (rep_id, unit_id, region ...), or None for the whole company. `model` is by default
-    one fitted on the snapshot's own book as of its moment; it is kept with the snapshot for the next call. Columns: the `by`
+    `by` names a column of `base.segments` (rep_id, unit_id, region ...; rep and unit do too), or None for the whole company.
+    `model` is by default one fitted on the snapshot's own book as of its moment, kept with the snapshot. Columns: the `by`
     column, `rank` (from 1), `deal_id`, `deal_name`, `customer_id`, `customer_name`, `stage`, `amount` (in the deal's
     currency), `win_probability` (0..1, within `days`), `reasons` (up to three codes such as +inbound or -stage_days, strongest
     first: what raises or lowers the chance against the mean deal; see `reason_text`), `is_amount_hindsight` (the amount
@@ -41,7 +41,7 @@ def top_deals(
     7
     """
     offered = snapshot.run("forecast.open_deals", order=("deal_id",))
-    _check_by(by, offered.columns)
+    by = _column_of(by, offered.columns)
     chosen = model or win_model(snapshot)
     _refuse_without_signal(chosen)
     rows = features(snapshot)
@@ -114,7 +114,11 @@ class NoSignalError(ModelError):
         return text(self.key, lang, why=self.reliability.message(lang))
 
 
-def _check_by(by: str | None, known: list[str]) -> None:
-    if by is not None and by not in known:
-        near = difflib.get_close_matches(by, known, n=1, cutoff=0.0)[0]
-        raise UsageError("forecast.no_group", name=by, near=near)
+def _column_of(by: str | None, known: list[str]) -> str | None:
+    """Return the column that `by` means: what people call rep is the column rep_id."""
+    if by is None or by in known:
+        return by
+    if f"{by}_id" in known:
+        return f"{by}_id"
+    near = difflib.get_close_matches(by, known, n=1, cutoff=0.0)[0]
+    raise UsageError("forecast.no_group", name=by, near=near)

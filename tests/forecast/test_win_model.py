@@ -209,7 +209,6 @@ def test_a_saved_model_predicts_the_same_and_wants_its_own_extra_features(known_
         forecast.WinModel.load(tmp_path / "model.json")
 
 
-@pytest.mark.fault(72)
 def test_a_saved_model_that_was_cut_or_changed_is_refused(known_model: forecast.WinModel, tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     known_model.save(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from salesiq.forecast.features import features
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
-from salesiq.forecast.reliability import Reliability
+from salesiq.forecast.statement import Reliability
 from salesiq.forecast.suspects import suspects
 from salesiq.forecast.top_deals import reason_text, top_deals, win_model
 from salesiq.forecast.training import training_frame

@@ -15,6 +15,7 @@ from forecast_company import END, START, made_company
 from salesiq import forecast, sample
 from salesiq.book import Book, Snapshot
 from salesiq.errors import ModelError, UsageError
+from salesiq.forecast import forward
 from salesiq.forecast.calibration import fit_line
 
 CUT = START + dt.timedelta(days=400)
@@ -115,13 +116,10 @@ def test_the_same_book_gives_the_same_model_to_the_bit(known_book: Book, known_m
     assert forecast.WinModel().fit(known_book).to_json() == known_model.to_json()
 
 
-@pytest.mark.parametrize("kind", ["logistic", "trees"])
+@pytest.mark.parametrize("kind", ["logistic", "trees", "blend"])
 def test_a_stored_model_predicts_the_same_to_the_bit(known_book: Book, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from salesiq.forecast import fitting
-    from salesiq.forecast.hazards import Trees
-
-    if kind == "trees":
-        monkeypatch.setattr(fitting, "_candidates", lambda _: [("trees", Trees.fit)])
+    choose = forward.choose
+    monkeypatch.setattr(forward, "choose", lambda task, _, half_lives: choose(task, kind, half_lives))
     model = forecast.WinModel().fit(known_book)
     assert model.reliability().kind == kind
     again = forecast.WinModel.from_json(model.to_json())

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salesiq.forecast.explain import explain
 from salesiq.forecast.features import features
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
+from salesiq.forecast.reliability import reliability
 from salesiq.forecast.statement import Reliability
 from salesiq.forecast.suspects import suspects
-from salesiq.forecast.top_deals import reason_text, top_deals, win_model
+from salesiq.forecast.terms import reason_text
+from salesiq.forecast.top_deals import top_deals, win_model
 from salesiq.forecast.training import training_frame
+from salesiq.forecast.training_set import TrainingSet, training_set
 
 if TYPE_CHECKING:
     from salesiq.forecast.hazard_model import HazardModel
@@ -18,13 +22,17 @@ if TYPE_CHECKING:
 __all__ = [
     "HazardModel",
     "Reliability",
+    "TrainingSet",
     "WinModel",
+    "explain",
     "features",
     "leaks",
     "reason_text",
+    "reliability",
     "suspects",
     "top_deals",
     "training_frame",
+    "training_set",
     "win_model",
 ]
 

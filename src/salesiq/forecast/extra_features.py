@@ -14,7 +14,7 @@ from salesiq.errors import UsageError
 Extra = str | Callable[[Snapshot], pl.DataFrame]
 
 #: what rows of training hold beside features; nothing of it may be learned from
-TRAINING_COLUMNS = ("moment", "exit_days", "outcome", "label")
+TRAINING_COLUMNS = ("moment", "exit_days", "outcome", "seen_days", "label")
 _NAME = re.compile(r"\w+")
 _MACRO = re.compile(r"\w+\.\w+")
 

@@ -78,7 +78,12 @@ class _History:
 
     @classmethod
     def of(
-        cls, rows: pl.DataFrame, until: dt.datetime, horizon_days: float, half_life_days: float | str | None, leaks: tuple[str, ...]
+        cls,
+        rows: pl.DataFrame,
+        until: dt.datetime,
+        horizon_days: float,
+        half_life_days: float | str | None,
+        leaks: tuple[str, ...],
     ) -> _History:
         design = Design.learn(rows, frozenset(name.partition(" (")[0].removeprefix("deals.") for name in leaks))
         found = steps(rows, until)
@@ -95,7 +100,7 @@ class _History:
         """Return the days at which the judged period's parts begin, and last the day on which it ends."""
         first, newest = float(self.moments.min()), self.until - self.horizon_days
         period = min(PERIOD_SHARE * max(newest - first, 0.0), LONGEST_PERIOD_DAYS)
-        return np.linspace(newest - period, newest, N_ORIGINS + 1).tolist()
+        return [float(day) for day in np.linspace(newest - period, newest, N_ORIGINS + 1)]
 
     def statement(self, reason: str, **told: Any) -> Reliability:
         return Reliability("no_signal", reason, self.horizon_days, leaks=self.leaks, **told)

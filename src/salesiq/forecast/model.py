@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from salesiq.book import Book, Snapshot
 from salesiq.errors import ModelError, UsageError
 from salesiq.forecast.calibration import Calibration
+from salesiq.forecast.card import card_of
 from salesiq.forecast.design import Design
 from salesiq.forecast.extra_features import Extra, names_of
 from salesiq.forecast.features import READS, features
@@ -39,7 +40,8 @@ class WinModel:
     """Probability of being won by a date, for every open deal, from a discrete-time hazard with two endings.
 
     `horizon_days` is the horizon at which reliability is judged; `predict` answers any. `half_life_days`: a step counts half as
-    much for each that lies between its end and `until`; "auto" chooses forward in time, None weighs all alike. `max_deals`: a larger book is sampled by a hash of the deal's id.
+    much for each that lies between its end and `until`; "auto" chooses forward in time, None weighs all alike. `max_deals`: a
+    larger book is sampled by a hash of the deal's id.
     `extra`: features of your own, see `forecast.features`.
     The same book gives the same model to the bit. The maths: docs/forecast.md.
 
@@ -90,6 +92,13 @@ class WinModel:
     def reliability(self) -> Reliability:
         """Return the verdict with its numbers: see `Reliability`. Raises UsageError before `fit`."""
         return self._ready().reliability
+
+    def card(self) -> dict[str, Any]:
+        """Return the model card (Mitchell et al. 2019) as plain data: what it learned from, how good it was, its limits.
+
+        `reports.model_card` makes a page of it. Raises UsageError before `fit`.
+        """
+        return card_of(self._ready(), {"until": self.until, "half_life_days": self.half_life_days, "max_deals": self.max_deals})
 
     def contributions(self, rows: pl.DataFrame, days: float) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         """Return names of reasons, and for rows of `forecast.features` what each adds to the log odds of winning soon."""

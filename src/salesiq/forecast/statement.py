@@ -111,7 +111,7 @@ class Reliability:
 
 
 #: the parts of a statement that are tables
-FRAMES = {"bins": BINS, "cuts": CUTS, "candidates": CANDIDATES}
+FRAMES: dict[str, Mapping[str, type[pl.DataType]]] = {"bins": BINS, "cuts": CUTS, "candidates": CANDIDATES}
 
 
 def evaluate(judged: Judged, bases: Mapping[str, Sequence[Floats]], horizons: Sequence[Judged], **told: Any) -> Reliability:

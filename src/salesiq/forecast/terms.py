@@ -123,10 +123,10 @@ CATEGORIES: dict[str, tuple[str, tuple[str, ...]]] = {
 REASONS = frozenset(term.reason for term in TERMS) | {reason for reason, _ in CATEGORIES.values()}
 
 
-def reason_words(code: str, lang: Language = "en") -> str:
+def reason_text(code: str, lang: Language = "en") -> str:
     """Return the words for a reason such as +inbound; an extra feature is called by the name of its column.
 
-    >>> reason_words("+inbound"), reason_words("-n_trials")
+    >>> reason_text("+inbound"), reason_text("-n_trials")
     ('the customer has been in touch lately', 'n_trials speaks against it')
     """
     direction, reason = ("up" if code.startswith("+") else "down"), code[1:]

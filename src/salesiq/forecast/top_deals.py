@@ -44,7 +44,7 @@ def top_deals(
     by = _column_of(by, offered.columns)
     chosen = model or win_model(snapshot)
     _refuse_without_signal(chosen)
-    rows = features(snapshot)
+    rows = features(snapshot, chosen.extra)
     said = chosen.predict_rows(rows, days)
     group = [by] if by else []
     order = [*group, "win_probability", "amount", "deal_id"]
@@ -78,16 +78,6 @@ def reasons(model: WinModel, rows: pl.DataFrame, deal_ids: pl.Series, days: floa
     return pl.DataFrame(
         {"deal_id": asked["deal_id"], "reasons": codes}, schema={"deal_id": pl.String, "reasons": pl.List(pl.String)}
     )
-
-
-def reason_text(code: str, lang: Language = "en") -> str:
-    """Return the words for a reason such as +inbound.
-
-    >>> reason_text("+inbound"), reason_text("-stage_days", "zh")
-    ('the customer has been in touch lately', '在当前阶段停留的时长')
-    """
-    direction = "up" if code.startswith("+") else "down"
-    return text(f"forecast.reason_{code[1:]}_{direction}", lang)
 
 
 def _strongest(names: tuple[str, ...], shares: NDArray[np.float64]) -> list[str]:

@@ -26,8 +26,9 @@ def training_frame(
     """Return one row per open deal and past moment, with its features then and what happened within the horizon.
 
     Columns: `moment`, those of `forecast.features`, `exit_days` (days from the moment to the closing, null while open at
-    `until`), `outcome` (won, lost, null while open at `until`) and `label`: won, lost or open within `horizon_days` of the
-    moment; null where that horizon was not over at `until`, because an open deal is not a lost deal. `moments` are by default
+    `until`), `outcome` (won, lost, null while open at `until`), `seen_days` (from the moment to `until`) and `label`: won,
+    lost or open within `horizon_days` of the moment; null where that horizon was not over at `until`, because an open deal is
+    not a lost deal. `moments` are by default
     up to 24 of the two years before `until`, evenly spaced; `until` is by default the newest export. One deal stands in
     many rows: keep them on one side of a split by `deal_id`. Ordered by moment and deal. `extra` as in
     `forecast.features`: asked at each moment. Raises UsageError for a moment later than `until`.
@@ -43,9 +44,9 @@ def training_frame(
     known = snapshot_of(book, until)
     chosen = choose_moments(known, horizon_days) if moments is None else [known.earlier(moment).as_of for moment in moments]
     rows = landmarks(known, chosen, extra)
-    elapsed = (pl.lit(known.as_of) - pl.col("moment")).dt.total_microseconds() / 86400e6
+    seen_days = (pl.lit(known.as_of) - pl.col("moment")).dt.total_microseconds() / 86400e6
     label = pl.when(pl.col("exit_days") <= horizon_days).then("outcome").otherwise(pl.lit("open"))
-    return rows.with_columns(label=pl.when(elapsed >= horizon_days).then(label))
+    return rows.with_columns(seen_days=seen_days).with_columns(label=pl.when(pl.col("seen_days") >= horizon_days).then(label))
 
 
 def landmarks(known: Snapshot, moments: Sequence[dt.datetime], extra: Extra | Sequence[Extra] = ()) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from salesiq.reports.alignment import AlignmentReport, alignment
 from salesiq.reports.document import Column, Heading, Picture, Section, Table
+from salesiq.reports.model_card import model_card
 from salesiq.reports.negotiation import allocation_workbook
 from salesiq.reports.weekly import WeeklyReport, weekly
 
@@ -17,5 +18,6 @@ __all__ = [
     "WeeklyReport",
     "alignment",
     "allocation_workbook",
+    "model_card",
     "weekly",
 ]

@@ -65,9 +65,9 @@ def test_steps_by_a_plain_loop() -> None:
                 break
             has_ended = is_known[i] and ended[i] <= EDGES[k + 1]
             expected.append((i, k, {"won": WON, "lost": LOST}[outcome[i]] if has_ended else OPEN))
-    found = steps(rows, END, half_life_days=100)
+    found = steps(rows, END)
     assert list(zip(found.row.tolist(), found.interval.tolist(), found.ending.tolist(), strict=True)) == expected
-    assert found.weight == pytest.approx(0.5 ** (before[found.row] / 100))
+    assert found.weight.tolist() == [1.0] * len(expected)
 
 
 def test_incidence_against_a_simulation() -> None:

@@ -40,8 +40,8 @@ def training_set(frame: pl.DataFrame, target: Target = "won", half_life_days: fl
     `half_life_days` before the newest moment; None weighs all alike.
 
     `X`: numbers and booleans as Float64; each text column as one column a value (the twelve most usual), `stage=...`; deal and
-    rep ids stay out. Extra features come along. Raises UsageError for a `target` that there is not, or for a frame without the
-    columns of a training frame.
+    rep ids and columns that are unknown everywhere stay out. Extra features come along. Raises UsageError for a `target` that
+    there is not, or for a frame without the columns of a training frame.
 
     >>> import datetime as dt
     >>> from salesiq.book import Book
@@ -73,7 +73,9 @@ def _numbers(frame: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     # the values of a text column are those of the whole frame, so that every target has the same columns
     left_out = {*TRAINING_COLUMNS, *_NO_NUMBERS}
     found: list[pl.Series] = []
-    for name in (each for each in frame.columns if each not in left_out):
+    # what is unknown in every row tells nothing, and some of scikit-learn's tools stumble over it
+    known = [name for name in frame.columns if name not in left_out and frame[name].null_count() < frame.height]
+    for name in known:
         if frame[name].dtype != pl.String:
             found.append(rows[name].cast(pl.Float64).fill_null(np.nan))
         elif name in CATEGORIES or name not in COLUMNS:

@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from salesiq.forecast import HazardModel
 from salesiq.forecast.hazards import hazard_from_dict
+from salesiq.forecast.scores import calibration_error
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 DAYS = (5.0, 30.0, 90.0)
@@ -133,3 +134,46 @@ def test_leads_whose_win_rate_drifts_from_one_to_ten_per_cent() -> None:
     assert log_loss(happened, said) <= 0.31
     assert roc_auc_score(happened, said) >= 0.69
     assert model.chosen_half_life_days_ < np.inf
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "xeducation").exists(), reason="../shared/data is absent")
+def test_leads_without_the_columns_that_know_the_outcome() -> None:
+    """70/30 by Lead Number, whose order is the only time there is: it is taken for that of a year."""
+    leads = pl.read_csv(DATA / "xeducation" / "Leads.csv", infer_schema_length=None).sort("Lead Number")
+    known_later = ["Tags", "Lead Quality", "Lead Profile"]
+    frame = leads.drop(["Prospect ID", "Lead Number", "Converted", *known_later])
+    words = [name for name in frame.columns if frame[name].dtype == pl.String]
+    n = int(0.7 * leads.height)
+    encoder = OneHotEncoder(min_frequency=20, handle_unknown="infrequent_if_exist", sparse_output=False)
+    texts = frame.select(pl.col(name).replace("Select", None).fill_null("?") for name in words).to_numpy()
+    numbers = frame.drop(words).cast(pl.Float64).to_numpy()
+    columns = np.hstack([encoder.fit(texts[:n]).transform(texts), numbers])
+    happened = leads["Converted"].to_numpy().astype(float)
+    y = np.stack([np.ones(n), np.where(happened[:n] > 0, 1, 2)], axis=1)
+    model = HazardModel(horizon_days=5).fit(columns[:n], y, entered_days=365 * np.arange(n) / n)
+    said = model.predict(columns[n:])
+    assert roc_auc_score(happened[n:], said) >= 0.83
+    assert calibration_error(happened[n:], said) <= 0.03
+    assert model.chosen_half_life_days_ < np.inf
+
+
+def test_where_nobody_stays_open_the_endings_are_told_apart() -> None:
+    rng = np.random.default_rng(11)
+    column = rng.normal(size=3000)
+    happened = rng.random(3000) < 1 / (1 + np.exp(-1.5 * column))
+    y = np.stack([np.ones(3000), np.where(happened, 1, 2)], axis=1)
+    for learner in ("logistic", "trees"):
+        said = HazardModel(horizon_days=5, learner=learner).fit(column[:, None], y).predict(np.array([[-1.0], [1.0]]))
+        assert said == pytest.approx(1 / (1 + np.exp([1.5, -1.5])), abs=0.04)
+
+
+def test_trees_keep_to_the_direction_that_they_are_given() -> None:
+    columns, y, _ = _simulated(4000, seed=12)
+    ladder = np.linspace(-2, 2, 41)[:, None]
+    free = HazardModel(learner="trees").fit(columns, y).predict_won(ladder, DAYS)
+    held = HazardModel(learner="trees", monotonic_cst=[1]).fit(columns, y).predict_won(ladder, DAYS)
+    assert (np.diff(free, axis=0) < 0).any()  # left alone, trees follow the noise
+    assert (np.diff(held, axis=0) >= -1e-12).all()
+    with pytest.raises(ValueError, match="monotonic_cst"):
+        HazardModel(monotonic_cst=[2]).fit(columns, y)

@@ -27,7 +27,7 @@ LEAST_ENDED, LEAST_ENDED_FOR_TREES = 30, 200
 HALF_LIVES = (np.inf, 365.0, 120.0, 60.0)
 LEARNERS = ("base_rate", "logistic", "trees", "blend")
 #: more steps than these tell a choice or a model nothing new; rows are drawn whole
-MOST_STEPS_TO_CHOOSE, MOST_STEPS_TO_LEARN = 40_000, 2_000_000
+MOST_STEPS_TO_CHOOSE, MOST_STEPS_TO_LEARN = 40_000, 300_000
 _SEED = 20260630
 
 

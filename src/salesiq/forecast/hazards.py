@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from salesiq.forecast.design import Design
-from salesiq.forecast.intervals import DISTANCE, LOST, N_INTERVALS, WON, Steps, calendar
+from salesiq.forecast.intervals import DISTANCE, LOST, N_INTERVALS, OPEN, WON, Steps, calendar
 
 if TYPE_CHECKING:
     import lightgbm
@@ -41,6 +41,8 @@ _TREES: dict[str, Any] = {
     "verbosity": -1,
 }
 _N_TREES = 80
+#: log odds of what always happened
+_CERTAIN = 15.0
 
 
 @dataclass(frozen=True)
@@ -322,21 +324,33 @@ def _line(columns: Floats, seen: Steps, ending: int, strength: float) -> tuple[F
     """Return weights and offset of one ending against staying open; one that never happened gets no chance."""
     from sklearn.linear_model import LogisticRegression  # two seconds to import
 
-    kept = (seen.ending == ending) | (seen.ending == 0)
+    reference = _reference(seen)
+    if reference == ending:
+        return np.zeros(columns.shape[1]), _CERTAIN
+    kept = (seen.ending == ending) | (seen.ending == reference)
     happened = seen.ending[kept] == ending
     if happened.all() or not happened.any():
-        return np.zeros(columns.shape[1]), 30.0 if happened.any() else -30.0
+        return np.zeros(columns.shape[1]), _CERTAIN if happened.any() else -_CERTAIN
     model = LogisticRegression(C=strength, solver="newton-cholesky", tol=1e-4)
     model.fit(columns[kept], happened, sample_weight=_even(seen.weight)[kept])
-    return model.coef_[0], float(model.intercept_[0])
+    return model.coef_[0], float(model.intercept_[0]) + (_CERTAIN if reference == LOST else 0.0)
+
+
+def _reference(seen: Steps) -> int:
+    """Return what endings are compared with: staying open, or being lost where no step stays open."""
+    return OPEN if (seen.ending == OPEN).any() or not (seen.ending == LOST).any() else LOST
 
 
 def _booster(inputs: Inputs, seen: Steps, odds: Floats, ending: int) -> lightgbm.Booster:
-    """Learn one ending against staying open; steps that ended the other way say nothing of it."""
+    """Learn one ending against staying open (see `_reference`); steps that ended the other way say nothing of it."""
     import lightgbm  # two seconds to import
 
-    kept = (seen.ending == ending) | (seen.ending == 0)
+    reference = _reference(seen)
+    kept = (seen.ending == ending) | (seen.ending == reference)
     row, interval = seen.row[kept], seen.interval[kept]
+    start = odds[row, interval, 0 if ending == WON else 1]
+    if reference == LOST:
+        start = odds[row, interval, 0] - odds[row, interval, 1] if ending == WON else np.full(len(row), _CERTAIN)
     branches = _branches(inputs, row, interval)
     signs = [*(inputs.signs or (0,) * inputs.matrix.shape[1]), *(0,) * (branches.shape[1] - inputs.matrix.shape[1])]
     settings = _TREES | {
@@ -347,7 +361,7 @@ def _booster(inputs: Inputs, seen: Steps, odds: Floats, ending: int) -> lightgbm
         branches,
         (seen.ending[kept] == ending).astype(float),
         weight=_even(seen.weight[kept]),
-        init_score=odds[row, interval, 0 if ending == WON else 1],
+        init_score=start,
     )
     return lightgbm.train(settings, data, num_boost_round=_N_TREES)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from salesiq.forecast.features import features
+from salesiq.forecast.leak_evidence import leak_evidence
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
 from salesiq.forecast.reliability import Reliability
@@ -20,6 +21,7 @@ __all__ = [
     "Reliability",
     "WinModel",
     "features",
+    "leak_evidence",
     "leaks",
     "reason_text",
     "suspects",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from salesiq.forecast.features import features
 from salesiq.forecast.leak_evidence import leak_evidence
+from salesiq.forecast.leak_test import leak_test, perturbed
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
 from salesiq.forecast.reliability import Reliability
@@ -22,7 +23,9 @@ __all__ = [
     "WinModel",
     "features",
     "leak_evidence",
+    "leak_test",
     "leaks",
+    "perturbed",
     "reason_text",
     "suspects",
     "top_deals",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salesiq.forecast.drift import Drift, drift
 from salesiq.forecast.features import features
 from salesiq.forecast.leak_evidence import leak_evidence
 from salesiq.forecast.leak_test import leak_test, perturbed
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
+from salesiq.forecast.registry import Registry, TrainingResult
 from salesiq.forecast.reliability import Reliability
 from salesiq.forecast.suspects import suspects
 from salesiq.forecast.top_deals import reason_text, top_deals, win_model
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
     from salesiq.forecast.hazard_model import HazardModel
 
 __all__ = [
+    "Drift",
     "HazardModel",
+    "Registry",
     "Reliability",
+    "TrainingResult",
     "WinModel",
+    "drift",
     "features",
     "leak_evidence",
     "leak_test",

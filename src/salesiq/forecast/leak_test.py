@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -12,9 +13,13 @@ from salesiq.errors import SalesiqError, UsageError
 from salesiq.forecast.extra_features import Extra, checked, told
 from salesiq.forecast.training import choose_moments, snapshot_of
 
-LEAK_TEST = pl.Schema(
-    {"column": pl.String, "moment": pl.Datetime("us"), "n_deals": pl.Int64, "n_changed": pl.Int64, "n_foreign": pl.Int64}
-)
+LEAK_TEST: dict[str, Any] = {
+    "column": pl.String,
+    "moment": pl.Datetime("us"),
+    "n_deals": pl.Int64,
+    "n_changed": pl.Int64,
+    "n_foreign": pl.Int64,
+}
 _N_MOMENTS, _USUAL_DAYS = 3, 30.0
 
 

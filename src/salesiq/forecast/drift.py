@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from salesiq.book import Book, Snapshot
+from salesiq.forecast.design import MOST_MISSING_SHARE
 from salesiq.forecast.features import features
 from salesiq.forecast.gate import LEAST_JUDGED, LEAST_WON, known_part, log_losses, spread, won_within_horizon
 from salesiq.forecast.model import WinModel
@@ -39,6 +40,8 @@ _NOT_COMPARED = frozenset(
         "exit_days",
         "outcome",
         "days_to_quarter_end",
+        "customer_n_won",
+        "customer_n_lost",
         "everybody_win_share",
         "rep_win_share",
         "product_line_win_share",
@@ -56,16 +59,16 @@ _N_RESAMPLES, _SEED = 1000, 20260630
 class Drift:
     """How deals have moved since a model learned (`learned`), as of `as_of`.
 
-    `columns`: one row per feature, largest shift first: `column`, `psi` (population stability index of today's open deals against
-    those that the model learned from), `usual_psi` (what chance alone exceeds once in a thousand, given the numbers of deals),
-    `n_then`, `n_now`, `is_shifted` (above 0.2 and above `usual_psi`).
-    `won_share_then`, `won_share_now`: won among deals closed in up to 180 days before the model learned, and since; `won_share_z`:
-    their difference in standard errors. `n_closed_then`, `n_closed_now`.
-    `n`, `n_won`, `n_expected`: deals at moments since the model learned whose horizon is over, those won in it, and the sum of what the
-    model said; `level` = n_expected / n_won with its 95 % interval by a bootstrap over deals; `log_loss` of what it said. None
-    where fewer than 100, or 15 won.
+    `columns`: one row per feature that was known of half of the deals then, largest shift first: `column`, `psi` (population
+    stability index of today's open deals against those that the model learned from), `usual_psi` (what chance alone exceeds
+    once in a thousand, given the numbers of deals), `n_then`, `n_now`, `is_shifted` (above 0.2 and above `usual_psi`).
+    `won_share_then`, `won_share_now`: won among deals closed in up to 180 days before the model learned, and since, of
+    `n_closed_then` and `n_closed_now`; `won_share_z`: their difference in standard errors.
+    `n`, `n_won`, `n_expected`: deals at moments since the model learned whose horizon is over, those won in it, and the sum of
+    what the model said; `level` = n_expected / n_won with its 95 % interval by a bootstrap over deals; `log_loss` of what it
+    said. None where fewer than 100, or 15 won.
     `verdict`: steady; watch (features shifted, or the won share moved by three standard errors); drifted (the interval of
-    `level` lies outside of 0.8 to 1.25: the probabilities are wrong now); unjudged (nothing shifted, and too little has matured).
+    `level` lies outside of 0.8 to 1.25: the probabilities are wrong now); unjudged (nothing moved, too little has matured).
     """
 
     verdict: Literal["steady", "watch", "drifted", "unjudged"]
@@ -132,6 +135,8 @@ def shifts(then: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for name in now.columns:
         if name in _NOT_COMPARED or name not in then.columns or not n_then or not n_now:
+            continue
+        if then[name].null_count() > MOST_MISSING_SHARE * then.height:  # no model reads it: see Design
             continue
         places_then, places_now, n_bins = _binned(then[name], now[name])
         if n_bins > 1:

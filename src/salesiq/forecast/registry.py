@@ -110,7 +110,7 @@ class Registry:
     def models(self) -> pl.DataFrame:
         """Return one row per model file, the current one first, then from newer to older.
 
-        Columns: `model_id`, `is_current`, `kind` (base_rate, logistic, trees ...), `verdict`, `until` (what was known up to then
+        Columns: `model_id`, `is_current`, `kind` (base_rate, logistic, trees ...), `verdict`, `until` (what was known then
         it learned from), `horizon_days`, `brier`, `log_loss` and `n` of its reliability statement, `newest_export` of the book,
         `version` of salesiq, `problem` (why a damaged file cannot be read; else null, and a damaged file is never current).
         """
@@ -177,6 +177,16 @@ class Registry:
     def drift(self, book: Book | Snapshot, model_id: str | None = None, extra: Extra | Sequence[Extra] = ()) -> Drift:
         """Return how far the deals have moved since a kept model learned, the current one by default: see `forecast.drift`."""
         return drift(self.load(model_id, extra), book)
+
+    def note(self, book: Book, model_id: str) -> None:
+        """Write a kept model into the book's log (table `models`), once. Raises BusyError and BookError as any write does."""
+        model = self.load(model_id)
+        told = book.as_of(book.newest_export() or dt.datetime(1970, 1, 1)).run("base.models")
+        if model_id in told["model_id"].to_list():
+            return
+        row = {"model_id": model_id, "kind": "win", "fitted_at": model.until, "verdict": model.reliability().verdict}
+        with book.write() as writer:
+            writer.log("models", pl.DataFrame(row | {"body": model.to_json()}))
 
     @staticmethod
     def _current_of(kept: list[Kept]) -> str | None:

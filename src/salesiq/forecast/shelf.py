@@ -73,7 +73,7 @@ class Shelf:
         self._place(body, about)
 
     def load(self, model_id: str, extra: Extra | Sequence[Extra] = ()) -> WinModel:
-        """Return a model by its id. Raises UsageError where there is none, ModelError where it is damaged or of other extras."""
+        """Return a model by its id; UsageError where there is none, ModelError where it is damaged or of other extras."""
         body, _ = self._opened(model_id)
         try:
             return WinModel.from_json(body, extra)
@@ -145,7 +145,9 @@ class Shelf:
         if not self.folder.is_dir():
             return {}
         paths = [path for path in self.folder.glob("*.json") if ID.fullmatch(path.stem) and path.is_file()]
-        return {path.stem: [path.stat().st_size, path.stat().st_mtime_ns] for path in paths}
+        # of a link itself, so that one put in a file's place is looked at
+        stamps = {path.stem: path.lstat() for path in paths}
+        return {model_id: [stamp.st_size, stamp.st_mtime_ns] for model_id, stamp in stamps.items()}
 
     def _indexed(self, stamps: dict[str, list[int]]) -> list[Kept] | None:
         try:

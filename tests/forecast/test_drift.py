@@ -69,7 +69,8 @@ def test_a_company_that_goes_on_as_before_keeps_its_probabilities(known_book: Bo
     assert (found.learned, found.as_of) == (LEARNED, TODAY)
     counts = known_book.as_of(TODAY).sql(
         "SELECT count(*) FILTER (closed_at > $learned) AS n_now, "
-        "count(*) FILTER (closed_at BETWEEN $since AND $learned) AS n_then FROM base.deals(as_of := $as_of) WHERE status <> 'open'",
+        "count(*) FILTER (closed_at BETWEEN $since AND $learned) AS n_then "
+        "FROM base.deals(as_of := $as_of) WHERE status <> 'open'",
         learned=LEARNED,
         since=LEARNED - dt.timedelta(days=150),
     )

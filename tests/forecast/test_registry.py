@@ -15,6 +15,7 @@ from salesiq import forecast
 from salesiq.book import Book, Snapshot
 from salesiq.errors import BookError, ModelError, UsageError
 from salesiq.forecast.gate import log_losses, resampled_means
+from salesiq.forecast.model import FORMAT
 
 SETTINGS = {"max_deals": 900}  # looks at half of the deals from 8 moments: the same law, a third of the time
 
@@ -195,7 +196,8 @@ def test_a_body_that_is_whole_but_says_nonsense_is_refused(tmp_path: Path) -> No
     """Somebody who writes hashes, too, still gets a sentence and no traceback."""
     import hashlib
 
-    for body in ("3", "null", '{"format": 2, "extra": [], "settings": {"horizon_days": 1}, "until": 5}', "[" * 9999):
+    nonsense = json.dumps({"format": FORMAT, "extra": [], "settings": {"horizon_days": 1}, "until": 5})
+    for body in ("3", "null", nonsense, "[" * 9999):
         digest = hashlib.sha256(body.encode()).hexdigest()
         about = {"sequence": 1, "version": "0", "newest_export": None}
         sealed = hashlib.sha256(json.dumps(about, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

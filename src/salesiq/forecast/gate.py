@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def compare(
     n_won = int(happened.sum())
     if len(happened) < LEAST_JUDGED or not LEAST_WON <= n_won < len(happened):
         return None
-    twin = WinModel(new.horizon_days, new.half_life_days, new.max_deals, new.extra).fit(known.earlier(since))
+    twin = replace(new).fit(known.earlier(since))
     same = rows if current_extra is new.extra else landmarks(seen, moments, current_extra)
     said = [model.predict_rows(each, new.horizon_days) for model, each in ((twin, rows), (current, same))]
     chances = [frame["win_probability"].to_numpy() for frame in said]

@@ -84,7 +84,8 @@ def models(
         return
     lines = [text("registry.used", spoken, model_id=use)] if use is not None else []
     lines += _listed(registry, book, spoken) + ([told.message(spoken)] if told else [])
-    say("\n".join(lines), quiet=quiet)
+    # a file that somebody else wrote may hold control characters
+    say("\n".join("".join(char for char in line if char.isprintable()) for line in lines), quiet=quiet)
 
 
 def _opened(path: Path, folder: Path | None) -> tuple[Book, Registry]:

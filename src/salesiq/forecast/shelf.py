@@ -130,15 +130,15 @@ class Shelf:
                 str(found["verdict"]),
                 _moment(model["until"]),
                 float(model["settings"]["horizon_days"]),
-                found["brier"],
-                found["log_loss"],
-                found["n"],
+                _number(found["brier"]),
+                _number(found["log_loss"]),
+                int(found["n"]),
                 _moment(about["newest_export"]),
                 str(about["version"]),
             )
         except SalesiqError as error:
             return Kept(model_id, problem=str(error))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             return Kept(model_id, problem=f"{type(error).__name__}: {error}")
 
     def _stamps(self) -> dict[str, list[int]]:
@@ -154,7 +154,8 @@ class Shelf:
             told = json.loads((self.folder / INDEX).read_text(encoding="utf-8"))
             if told["files"] != stamps:
                 return None
-            return [_kept(row) for row in told["models"]]
+            found = [_kept(row) for row in told["models"]]
+            return found if {kept.model_id for kept in found} == set(stamps) else None
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None  # the files say the same
 
@@ -194,7 +195,14 @@ def _kept(row: dict[str, Any]) -> Kept:
 
 
 def _moment(told: str | None) -> dt.datetime | None:
-    return None if told is None else dt.datetime.fromisoformat(told)
+    found = None if told is None else dt.datetime.fromisoformat(told)
+    if found is not None and found.tzinfo is not None:
+        raise ValueError("a moment of a book has no zone")
+    return found
+
+
+def _number(told: float | None) -> float | None:
+    return None if told is None else float(told)
 
 
 def _sha(body: str) -> str:

@@ -137,7 +137,7 @@ def test_a_cut_or_foreign_model_is_refused(known_model: forecast.WinModel) -> No
     with pytest.raises(ModelError, match="cannot be read"):
         forecast.WinModel.from_json(kept[: len(kept) // 2])
     with pytest.raises(ModelError, match="format 99"):
-        forecast.WinModel.from_json(kept.replace('"format": 2', '"format": 99'))
+        forecast.WinModel.from_json(kept.replace('"format": 3', '"format": 99'))
 
 
 def test_open_deals_are_not_lost_deals() -> None:

@@ -11,7 +11,7 @@ from salesiq.forecast.leak_test import leak_test, perturbed
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
 from salesiq.forecast.registry import Registry, TrainingResult
-from salesiq.forecast.reliability import Reliability
+from salesiq.forecast.statement import Reliability
 from salesiq.forecast.suspects import suspects
 from salesiq.forecast.top_deals import reason_text, top_deals, win_model
 from salesiq.forecast.training import training_frame

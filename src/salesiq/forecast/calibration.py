@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from salesiq.forecast.intervals import LOST, OPEN, WON, Steps
+from salesiq.forecast.intervals import LOST, OPEN, WON
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 #: how far the line may wander from leaving all as it is, as standard deviations of a normal prior
 OFFSET_SPREAD, SLOPE_SPREAD = 0.5, 0.35
@@ -31,12 +32,14 @@ class Calibration:
     lost_slope: float = 1.0
 
     @classmethod
-    def fit(cls, hazards: Floats, seen: Steps) -> Calibration:
-        """Fit to steps that the model did not learn from; a prior holds the map near identity where they are few."""
-        if len(seen.row) == 0:
+    def fit(cls, chances: Floats, ending: Ints) -> Calibration:
+        """Fit to steps that the model did not learn from: what it said of winning and losing, and how they ended.
+
+        A prior holds the map near identity where they are few.
+        """
+        if len(ending) == 0:
             return cls()
-        chances = hazards[seen.row, seen.interval]
-        return cls(*_platt(chances, seen, WON), *_platt(chances, seen, LOST))
+        return cls(*_platt(chances, ending, WON), *_platt(chances, ending, LOST))
 
     def apply(self, hazards: Floats) -> Floats:
         """Return the calibrated hazards; the order in days stays monotone."""
@@ -72,11 +75,11 @@ def fit_line(score: Floats, happened: Floats, *, spreads: tuple[float, float] | 
     return float(line[0]), float(line[1])
 
 
-def _platt(chances: Floats, seen: Steps, ending: int) -> tuple[float, float]:
+def _platt(chances: Floats, endings: Ints, ending: int) -> tuple[float, float]:
     # each ending against staying open: steps that ended the other way say nothing of it
-    kept = (seen.ending == ending) | (seen.ending == OPEN)
+    kept = (endings == ending) | (endings == OPEN)
     odds = _log_odds(chances)[kept, 0 if ending == WON else 1]
-    _, slope = fit_line(odds, (seen.ending[kept] == ending).astype(float), spreads=(OFFSET_SPREAD, SLOPE_SPREAD))
+    _, slope = fit_line(odds, (endings[kept] == ending).astype(float), spreads=(OFFSET_SPREAD, SLOPE_SPREAD))
     return _level_offset(odds, slope), slope
 
 

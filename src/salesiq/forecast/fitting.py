@@ -1,41 +1,45 @@
-"""Fitting: one pass forward in time that chooses a model, calibrates it and judges it, each on newer data than the last.
+"""Fitting: a model is chosen, calibrated and judged forward in time, each on newer data than the last.
 
-The rows of past moments are cut at two dates. Candidates learn from what had happened by the first and are compared on
-the steps up to the second. The winner learns anew from what had happened by the second, with the calibration that those
-steps gave, and is judged at the moments after it. The model that is handed out learns from everything known at `until`, with
-the calibration that the judged period gave.
+The newest quarter of the history is judged by rolling origin. What to use is chosen before it (see `forward`); at each origin
+that is fitted anew to what had happened by then, calibrated by what it had said of steps that it had not seen, and asked of the
+moments up to the next origin. The model that is handed out learns from everything known at `until` in the same way.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from salesiq.forecast import forward
 from salesiq.forecast.calibration import Calibration
+from salesiq.forecast.cuts import SEGMENTS
+from salesiq.forecast.cuts import Judged as Forecasts
 from salesiq.forecast.design import Design
-from salesiq.forecast.hazards import STAGE_AND_TIME, TIME, BaseRate, Hazard, Inputs, Logistic, Trees
-from salesiq.forecast.intervals import LOST, OPEN, WON, Steps, steps, won_within
-from salesiq.forecast.reliability import Reliability, evaluate
+from salesiq.forecast.forward import HALF_LIVES, Choice, Judged, Task
+from salesiq.forecast.hazards import STAGE_AND_TIME, TIME, BaseRate, Hazard, Inputs
+from salesiq.forecast.intervals import EDGES, steps, won_within
+from salesiq.forecast.scores import log_losses
+from salesiq.forecast.statement import CANDIDATES, Reliability, evaluate
 
 Floats = NDArray[np.float64]
-Learner = Callable[[Inputs, Steps], Hazard]
+Ints = NDArray[np.int64]
 
-#: below either number there is no model; below the third no trees
-LEAST_CLOSED, LEAST_WON, LEAST_CLOSED_FOR_TREES = 50, 30, 3000
+#: below either number there is no model
+LEAST_CLOSED, LEAST_WON = 50, 30
 #: below this a judged period says nothing
 LEAST_JUDGED, LEAST_JUDGED_WON = 100, 15
-#: the judged and the validation period are each this share of the history, at most so many days
-PERIOD_SHARE, LONGEST_PERIOD_DAYS = 0.25, 150.0
-
-#: inverse ridge of the logistic candidates, strongest ridge first
-LINEAR_STRENGTHS = (0.001, 0.02)
+#: the judged period is this share of the history, at most so many days, with so many origins
+PERIOD_SHARE, LONGEST_PERIOD_DAYS, N_ORIGINS = 0.25, 150.0, 3
+#: horizons that every statement judges beside its own, in days
+HORIZONS = (10.0, 30.0, 90.0)
+_DAY_US = 86400e6
 
 
 @dataclass(frozen=True)
@@ -61,118 +65,148 @@ class Fitted:
 
 @dataclass(frozen=True)
 class _History:
-    """The rows of all moments, ready for learning up to any date; `inputs` by who looks: everything, stage and time, time."""
+    """The rows of all moments as steps, ready for learning up to any day; days count from 1970."""
 
     rows: pl.DataFrame
     design: Design
-    inputs: dict[str, Inputs]
+    task: Task
+    moments: Floats
+    until: float
     horizon_days: float
-    half_life_days: float
+    half_lives: tuple[float, ...]
+    leaks: tuple[str, ...]
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, horizon_days: float, half_life_days: float, leaks: tuple[str, ...]) -> _History:
+    def of(
+        cls,
+        rows: pl.DataFrame,
+        until: dt.datetime,
+        horizon_days: float,
+        half_life_days: float | str | None,
+        leaks: tuple[str, ...],
+    ) -> _History:
         design = Design.learn(rows, frozenset(name.partition(" (")[0].removeprefix("deals.") for name in leaks))
-        inputs = Inputs.of(rows, design)
-        views = {"all": inputs, "stage": inputs.knowing(design, STAGE_AND_TIME), "time": inputs.knowing(design, TIME)}
-        return cls(rows, design, views, horizon_days, half_life_days)
+        found = steps(rows, until)
+        moments = rows["moment"].dt.epoch("us").to_numpy() / _DAY_US
+        task = Task(Inputs.of(rows, design), found, moments[found.row] + EDGES[found.interval + 1])
+        last = (until - dt.datetime(1970, 1, 1)) / dt.timedelta(days=1)
+        return cls(rows, design, task, moments, last, horizon_days, _half_lives(half_life_days), leaks)
 
-    def steps(self, until: dt.datetime, since: dt.datetime | None = None) -> Steps:
-        """Return the steps over at `until`, of moments from `since` on."""
-        found = steps(self.rows, until, self.half_life_days)
-        known = (self.rows["moment"] < until).to_numpy()
-        return found.of_rows(known if since is None else known & (self.rows["moment"] >= since).to_numpy())
+    def knowing(self, reasons: frozenset[str]) -> Task:
+        """Return the task for somebody who sees only so much of a deal."""
+        return Task(self.task.inputs.knowing(self.design, reasons), self.task.steps, self.task.over_on)
+
+    def origins(self) -> list[float]:
+        """Return the days at which the judged period's parts begin, and last the day on which it ends."""
+        first, newest = float(self.moments.min()), self.until - self.horizon_days
+        period = min(PERIOD_SHARE * max(newest - first, 0.0), LONGEST_PERIOD_DAYS)
+        return np.linspace(newest - period, newest, N_ORIGINS + 1).tolist()
+
+    def statement(self, reason: str, **told: Any) -> Reliability:
+        return Reliability("no_signal", reason, self.horizon_days, leaks=self.leaks, **told)
+
+
+def _half_lives(half_life_days: float | str | None) -> tuple[float, ...]:
+    if half_life_days == "auto":
+        return HALF_LIVES
+    return (np.inf if half_life_days is None else float(half_life_days),)
 
 
 def fit_all(
-    rows: pl.DataFrame, until: dt.datetime, *, horizon_days: float, half_life_days: float, leaks: tuple[str, ...]
+    rows: pl.DataFrame,
+    until: dt.datetime,
+    *,
+    horizon_days: float,
+    half_life_days: float | str | None,
+    leaks: tuple[str, ...],
 ) -> Fitted:
     """Fit on landmarks (see `training.landmarks`) known at `until`."""
     # comes with scikit-learn, without types; imports numpy's libraries
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    history = _History.of(rows, horizon_days, half_life_days, leaks)
+    history = _History.of(rows, until, horizon_days, half_life_days, leaks)
     # sums over threads come in another order each time: one thread, the same model to the bit
     with threadpool_limits(1):
         why = _why_not(rows, history.design)
-        if why is not None:
-            return _without_model(history, until, Reliability("no_signal", why, horizon_days, leaks=leaks))
-        return _forward(history, until, leaks)
+        return _forward(history) if why is None else _without_model(history, history.statement(why))
 
 
-def _forward(history: _History, until: dt.datetime, leaks: tuple[str, ...]) -> Fitted:
-    judged_from, validated_from = _cuts(history, until)
-    choice = _choose(history, validated_from, judged_from)
-    past = history.steps(judged_from)
-    raw = choice.learn(history.inputs["all"], past).hazards(history.inputs["all"])
-    said = {"all": [choice.calibrations["all"].apply(raw)]}
-    for view in ("stage", "time"):
-        inputs = history.inputs[view]
-        seasonal = choice.calibrations[view].apply(choice.learn(inputs, past).hazards(inputs))
-        said[view] = [BaseRate.fit(inputs, past).hazards(inputs), seasonal]
-    reliability = _judge(history, choice.kind, said, (judged_from, until), leaks)
+def _forward(history: _History) -> Fitted:
+    origins = history.origins()
+    choice = forward.choose(history.task.before(origins[0]), "auto", history.half_lives)
+    asked, seen = [], list(choice.judged)
+    for origin, following in itertools.pairwise(origins):
+        hazard = choice.fit(history.task.before(origin), origin)
+        places = np.flatnonzero((history.moments >= origin) & (history.moments <= following))
+        asked.append(_ask(history, choice, hazard, _calibration(seen), origin, places))
+        newer = history.task.part((history.task.over_on > origin) & (history.task.over_on <= following)).steps
+        seen.append(Judged(forward.chances_of(hazard, history.task.inputs, newer), newer))
+    reliability = _judge(history, choice, asked)
     if reliability.verdict == "no_signal":
-        return _without_model(history, until, reliability)
-    inputs, everything = history.inputs["all"], history.steps(until)
-    newest = Calibration.fit(raw, history.steps(until, judged_from))
-    return Fitted(history.design, BaseRate.fit(inputs, everything), choice.learn(inputs, everything), newest, reliability)
+        return _without_model(history, reliability)
+    base = BaseRate.fit(history.task.inputs, history.task.steps)
+    hazard = choice.fit(history.task, history.until)
+    return Fitted(history.design, base, hazard, _calibration(seen), reliability)
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """What won on the validation period, and the calibration that the period gives it, by who looks."""
+class _Asked(NamedTuple):
+    """Hazards of the rows at some places by what had been learned at an origin, and those of the base rates."""
 
-    kind: str
-    learn: Learner
-    calibrations: dict[str, Calibration]
-
-
-def _choose(history: _History, validated_from: dt.datetime, judged_from: dt.datetime) -> _Choice:
-    """Return the candidate with the least log-loss on the validation period; a tie goes to the simpler one."""
-    past, newer = history.steps(validated_from), history.steps(judged_from, validated_from)
-    inputs = history.inputs["all"]
-    candidates = _candidates(history.rows)
-    if len(newer.row) == 0 or not {WON, LOST} <= set(past.ending.tolist()):
-        return _Choice(*candidates[0], dict.fromkeys(history.inputs, Calibration()))
-    losses = [step_loss(learn(inputs, past).hazards(inputs), newer) for _, learn in candidates]
-    kind, learn = candidates[int(np.argmin(losses))]
-    calibrations = {view: Calibration.fit(learn(seen, past).hazards(seen), newer) for view, seen in history.inputs.items()}
-    return _Choice(kind, learn, calibrations)
+    places: Ints
+    said: Floats
+    bases: dict[str, list[Floats]]
 
 
-def _candidates(rows: pl.DataFrame) -> list[tuple[str, Learner]]:
-    found: list[tuple[str, Learner]] = [(BaseRate.kind, BaseRate.fit)]
-    found += [(Logistic.kind, partial(Logistic.fit, strength=strength)) for strength in LINEAR_STRENGTHS]
-    if rows.filter(pl.col("outcome").is_not_null())["deal_id"].n_unique() >= LEAST_CLOSED_FOR_TREES:
-        found.append((Trees.kind, Trees.fit))
-    return found
+def _ask(history: _History, choice: Choice, hazard: Hazard, calibration: Calibration, origin: float, places: Ints) -> _Asked:
+    bases = {}
+    for view, reasons in (("stage", STAGE_AND_TIME), ("time", TIME)):
+        past = history.knowing(reasons).before(origin)
+        wanted = past.inputs.take(places)
+        # counted rates, and the winning kind of model that sees no more: knowing the season is no skill
+        learned = (BaseRate.fit(past.inputs, past.steps), choice.fit(past, origin))
+        bases[view] = [each.hazards(wanted) for each in learned]
+    return _Asked(places, calibration.apply(hazard.hazards(history.task.inputs.take(places))), bases)
 
 
-def _judge(
-    history: _History,
-    kind: str,
-    hazards: dict[str, list[Floats]],
-    period: tuple[dt.datetime, dt.datetime],
-    leaks: tuple[str, ...],
-) -> Reliability:
-    rows, horizon = history.rows, history.horizon_days
-    mature = rows["moment"].is_between(period[0], period[1] - dt.timedelta(days=horizon)).to_numpy()
-    is_won = (rows["outcome"] == "won") & (rows["exit_days"] <= horizon)
-    happened = is_won.fill_null(False).to_numpy()[mature].astype(float)
-    n_won = int(happened.sum())
-    if len(happened) < LEAST_JUDGED or not LEAST_JUDGED_WON <= n_won < len(happened):
-        return Reliability("no_signal", "too_little", horizon, n=len(happened), n_won=n_won, leaks=leaks)
-    said = {view: [won_within(each, horizon)[mature] for each in found] for view, found in hazards.items()}
-    deals = rows["deal_id"].filter(pl.Series(mature)).to_list()
-    return evaluate(happened, said, deals, horizon_days=horizon, kind=kind, leaks=leaks)
+def _calibration(seen: Sequence[Judged]) -> Calibration:
+    if not seen:
+        return Calibration()
+    return Calibration.fit(np.vstack([each.chances for each in seen]), np.concatenate([each.steps.ending for each in seen]))
 
 
-def _cuts(history: _History, until: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
-    first = history.rows["moment"].min()
-    newest = until - dt.timedelta(days=history.horizon_days)
-    if not isinstance(first, dt.datetime) or first >= newest:
-        return newest, newest
-    period = min(PERIOD_SHARE * (newest - first), dt.timedelta(days=LONGEST_PERIOD_DAYS))
-    return newest - period, newest - 2 * period
+def _judge(history: _History, choice: Choice, asked: Sequence[_Asked]) -> Reliability:
+    judged, bases = _forecasts(history, asked, history.horizon_days)
+    n, n_won = len(judged.happened), int(judged.happened.sum())
+    if n < LEAST_JUDGED or not LEAST_JUDGED_WON <= n_won < n:
+        return history.statement("too_little", n=n, n_won=n_won)
+    others = sorted({*HORIZONS, history.horizon_days})
+    half_life = choice.half_life_days if np.isfinite(choice.half_life_days) else None
+    return evaluate(
+        judged,
+        bases,
+        [_forecasts(history, asked, days)[0] for days in others],
+        horizon_days=history.horizon_days,
+        kind=choice.kind,
+        half_life_days=half_life,
+        leaks=history.leaks,
+        candidates=pl.DataFrame(list(choice.losses.items()), schema=CANDIDATES, orient="row"),
+    )
+
+
+def _forecasts(history: _History, asked: Sequence[_Asked], days: float) -> tuple[Forecasts, dict[str, list[Floats]]]:
+    """Return what was said of winning within `days` at the judged moments whose days are over, and what base rates said."""
+    over = [history.moments[at.places] + days <= history.until for at in asked]
+
+    def within(hazards: Sequence[Floats]) -> Floats:
+        return np.concatenate([won_within(each[is_over], days) for each, is_over in zip(hazards, over, strict=True)])
+
+    places = np.concatenate([at.places[is_over] for at, is_over in zip(asked, over, strict=True)])
+    rows = history.rows[places.tolist()].select("deal_id", "age_days", "exit_days", "outcome", *SEGMENTS)
+    happened = ((rows["outcome"] == "won") & (rows["exit_days"] <= days)).fill_null(value=False).to_numpy().astype(float)
+    bases = {view: [within([at.bases[view][k] for at in asked]) for k in range(2)] for view in ("time", "stage")}
+    # the better counts of two ways to know only the time
+    base = min(bases["time"], key=lambda each: log_losses(happened, each).sum())
+    return Forecasts(days, rows, happened, within([at.said for at in asked]), base), bases
 
 
 def _why_not(rows: pl.DataFrame, design: Design) -> str | None:
@@ -183,14 +217,6 @@ def _why_not(rows: pl.DataFrame, design: Design) -> str | None:
     return "nothing_known" if set(design.reasons) <= TIME else None
 
 
-def _without_model(history: _History, until: dt.datetime, reliability: Reliability) -> Fitted:
-    base = BaseRate.fit(history.inputs["all"], history.steps(until))
+def _without_model(history: _History, reliability: Reliability) -> Fitted:
+    base = BaseRate.fit(history.task.inputs, history.task.steps)
     return Fitted(history.design, base, base, Calibration(), reliability)
-
-
-def step_loss(hazards: Floats, seen: Steps) -> float:
-    """Return the mean log-loss of steps: of what happened in each interval, under hazards by row and interval."""
-    chances = hazards[seen.row, seen.interval]
-    whole = np.stack([1 - chances.sum(axis=1), chances[:, 0], chances[:, 1]], axis=1)[:, [OPEN, WON, LOST]]
-    said = whole[np.arange(len(seen.row)), seen.ending]
-    return float(-np.log(np.clip(said, 1e-9, 1)).mean())

@@ -11,10 +11,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from salesiq.forecast.columns import Columns
-from salesiq.forecast.fitting import step_loss
-from salesiq.forecast.forward import LEARNERS, Task, choose
+from salesiq.forecast.forward import HALF_LIVES, LEARNERS, Task, choose, step_loss
 from salesiq.forecast.hazards import Inputs
-from salesiq.forecast.intervals import EDGES, LOST, N_INTERVALS, OPEN, WON, Steps, won_within
+from salesiq.forecast.intervals import EDGES, LOST, N_INTERVALS, OPEN, WON, Steps, spread, won_within
 
 __all__ = ["HazardModel"]
 
@@ -33,7 +32,8 @@ class HazardModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     `learner`: base_rate, logistic, trees (LightGBM), blend (the mean of the two), or auto: the least log-loss forward in time,
     the simpler at a tie. `half_life_days`: a step counts half as much for every so many days that it lies in the past; "auto"
     chooses by the same test, which needs `entered_days` in `fit`; None weighs all alike. Without `entered_days` the order of
-    rows is taken for that of time. Equal input gives an equal model to the bit.
+    rows is taken for that of time. `monotonic_cst`: 1, -1 or 0 a column: trees may move the chance of winning only that way
+    with it, and that of losing only the other way. Equal input gives an equal model to the bit.
 
     >>> days = np.array([[3.0, 1], [40.0, 0], [8.0, 2], [2.0, 1]] * 20)
     >>> model = HazardModel(learner="base_rate").fit(np.zeros((80, 1)), days)
@@ -46,10 +46,12 @@ class HazardModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         horizon_days: float = 30.0,
         learner: str = "auto",
         half_life_days: float | str | None = "auto",
+        monotonic_cst: ArrayLike | None = None,
     ) -> None:
         self.horizon_days = horizon_days
         self.learner = learner
         self.half_life_days = half_life_days
+        self.monotonic_cst = monotonic_cst
 
     def fit(
         self,
@@ -61,7 +63,7 @@ class HazardModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         """Learn; `entered_days` is the day on which each case began, counted from any one day.
 
         Raises ValueError for what is no `X, y`: negative days, endings other than 0, 1, 2, lengths that differ, and for a
-        learner that there is not.
+        learner that there is not or a `monotonic_cst` that does not fit the columns.
         """
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # see fitting
 
@@ -72,10 +74,11 @@ class HazardModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         weight = _check_sample_weight(sample_weight, rows, ensure_non_negative=True)
         entered = None if entered_days is None else _as_days(entered_days, len(rows))
         self.columns_ = Columns.learn(rows)
+        self.signs_ = _signs(self.monotonic_cst, rows.shape[1])
         with threadpool_limits(1):  # the same sums in the same order
             task = _task(self._inputs(rows), days, ending, weight, entered)
             choice = choose(task, self.learner, self._half_lives(knows_time=entered is not None))
-            self.hazard_ = choice.learn(task.inputs, task.weighted(choice.half_life_days, task.newest))
+            self.hazard_ = choice.fit(task, task.newest)
         self.kind_, self.chosen_half_life_days_ = choice.kind, choice.half_life_days
         return self
 
@@ -109,7 +112,8 @@ class HazardModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         return tags
 
     def _inputs(self, rows: Floats) -> Inputs:
-        return Inputs.blank(len(rows), self.columns_.matrix(rows))
+        matrix = self.columns_.matrix(rows)
+        return Inputs.blank(len(rows), matrix, (*self.signs_, *(0,) * (matrix.shape[1] - len(self.signs_))))
 
     def _half_lives(self, *, knows_time: bool) -> tuple[float, ...]:
         if self.half_life_days is None:
@@ -117,10 +121,6 @@ class HazardModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         if self.half_life_days == "auto":
             return HALF_LIVES if knows_time else (np.inf,)
         return (float(self.half_life_days),)
-
-
-#: half-lives that are tried where the model may choose, in days
-HALF_LIVES = (np.inf, 365.0, 120.0, 60.0)
 
 
 def _endings(told: Floats) -> tuple[Floats, NDArray[np.int64]]:
@@ -136,6 +136,13 @@ def _endings(told: Floats) -> tuple[Floats, NDArray[np.int64]]:
     return days, ending.astype(np.int64)
 
 
+def _signs(monotonic_cst: ArrayLike | None, n_columns: int) -> tuple[int, ...]:
+    signs = np.zeros(n_columns) if monotonic_cst is None else np.asarray(monotonic_cst, dtype=float)
+    if signs.shape != (n_columns,) or not np.isin(signs, (-1, 0, 1)).all():
+        raise ValueError(f"monotonic_cst has shape {signs.shape}; expected ({n_columns},) of -1, 0 and 1")
+    return tuple(int(sign) for sign in signs)
+
+
 def _as_days(entered_days: ArrayLike, n_rows: int) -> Floats:
     found = np.asarray(entered_days, dtype=float)
     if found.shape != (n_rows,) or not np.isfinite(found).all():
@@ -149,8 +156,7 @@ def _task(inputs: Inputs, days: Floats, ending: NDArray[np.int64], weight: Float
     interval_of_ending = np.minimum(np.searchsorted(EDGES[1:], days, side="left"), N_INTERVALS)
     is_ended = (ending != OPEN) & (interval_of_ending < N_INTERVALS)
     n_steps = np.where(is_ended, interval_of_ending + 1, np.minimum(n_whole, N_INTERVALS))
-    row = np.repeat(np.arange(len(days)), n_steps)
-    interval = np.arange(len(row)) - np.repeat(np.cumsum(n_steps) - n_steps, n_steps)
+    row, interval = spread(n_steps)
     ended = is_ended[row] & (interval == interval_of_ending[row])
     steps = Steps(row, interval, np.where(ended, ending[row], OPEN), weight[row])
     over_on = row.astype(float) if entered is None else entered[row] + EDGES[interval + 1]

@@ -31,31 +31,29 @@ class Steps:
     ending: Ints
     weight: Floats
 
-    def of_rows(self, chosen: NDArray[np.bool_]) -> Steps:
-        """Return the steps whose landmark is chosen."""
-        kept = chosen[self.row]
-        return Steps(self.row[kept], self.interval[kept], self.ending[kept], self.weight[kept])
 
-
-def steps(rows: pl.DataFrame, until: dt.datetime, half_life_days: float) -> Steps:
+def steps(rows: pl.DataFrame, until: dt.datetime) -> Steps:
     """Cut the landmarks into steps that were over at `until`; a step that was not is dropped whole, because it is censored.
 
-    A deal has steps up to the one in which it was won or lost. A row counts half as much for every `half_life_days` that its
-    moment lies before `until`.
+    A deal has steps up to the one in which it was won or lost. All weigh 1.
     """
     elapsed = ((pl.lit(until) - pl.col("moment")).dt.total_microseconds() / 86400e6).alias("elapsed")
-    elapsed_days = rows.select(elapsed)["elapsed"].to_numpy()
-    exit_days = rows["exit_days"].fill_null(np.inf).to_numpy()
-    n_over = np.searchsorted(EDGES[1:], elapsed_days, side="right")
-    exit_interval = np.searchsorted(EDGES[1:], exit_days, side="left")
-    n_steps = np.minimum(n_over, exit_interval + 1)
-    row = np.repeat(np.arange(rows.height), n_steps)
-    interval = np.arange(len(row)) - np.repeat(np.cumsum(n_steps) - n_steps, n_steps)
-    ended = interval == exit_interval[row]
+    n_over = np.searchsorted(EDGES[1:], rows.select(elapsed)["elapsed"].to_numpy(), side="right")
+    exit_interval = np.searchsorted(EDGES[1:], rows["exit_days"].fill_null(np.inf).to_numpy(), side="left")
+    row, interval = spread(np.minimum(n_over, exit_interval + 1))
     is_won = (rows["outcome"] == "won").fill_null(False).to_numpy()[row]
-    ending = np.where(ended, np.where(is_won, WON, LOST), OPEN)
-    weight = 0.5 ** (elapsed_days / half_life_days)
-    return Steps(row, interval, ending, weight[row])
+    ending = np.where(interval == exit_interval[row], np.where(is_won, WON, LOST), OPEN)
+    return Steps(row, interval, ending, np.ones(len(row)))
+
+
+def spread(n_steps: Ints) -> tuple[Ints, Ints]:
+    """Return row and interval of every step, rows in order, each with its first `n_steps` intervals.
+
+    >>> [each.tolist() for each in spread(np.array([2, 0, 1]))]
+    [[0, 0, 2], [0, 1, 0]]
+    """
+    row = np.repeat(np.arange(len(n_steps)), n_steps)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(n_steps) - n_steps, n_steps)
 
 
 def won_within(hazards: Floats, days: float) -> Floats:

@@ -24,11 +24,11 @@ from salesiq.forecast.fitting import Fitted, fit_all
 from salesiq.forecast.hazards import Inputs, base_from_dict, hazard_from_dict
 from salesiq.forecast.intervals import EDGES, won_within
 from salesiq.forecast.leaks import as_exported, declared, leaks
-from salesiq.forecast.reliability import Reliability
+from salesiq.forecast.statement import Reliability
 from salesiq.forecast.training import choose_moments, landmarks, snapshot_of
 from salesiq.tables import CONTRACTS
 
-FORMAT = 2
+FORMAT = 3
 #: past moments to learn from; a book so large that it is sampled has deals enough, and each moment costs a look at all of it
 N_MOMENTS, N_MOMENTS_OF_A_SAMPLE = 24, 8
 PREDICTIONS = {"deal_id": pl.String, "win_probability": pl.Float64, "is_base_rate": pl.Boolean}
@@ -38,8 +38,8 @@ PREDICTIONS = {"deal_id": pl.String, "win_probability": pl.Float64, "is_base_rat
 class WinModel:
     """Probability of being won by a date, for every open deal, from a discrete-time hazard with two endings.
 
-    `horizon_days` is the horizon at which reliability is judged; `predict` answers any. `half_life_days`: a training row counts
-    half as much for each that lies between it and `until`. `max_deals`: a larger book is sampled by a hash of the deal's id.
+    `horizon_days` is the horizon at which reliability is judged; `predict` answers any. `half_life_days`: a step counts half as
+    much for each that lies between its end and `until`; "auto" chooses forward in time, None weighs all alike. `max_deals`: a larger book is sampled by a hash of the deal's id.
     `extra`: features of your own, see `forecast.features`.
     The same book gives the same model to the bit. The maths: docs/forecast.md.
 
@@ -49,7 +49,7 @@ class WinModel:
     """
 
     horizon_days: float = 30.0
-    half_life_days: float = 365.0
+    half_life_days: float | str | None = "auto"
     max_deals: int = 20_000
     extra: Extra | Sequence[Extra] = ()
 

@@ -16,8 +16,8 @@ from salesiq.forecast.drift import Drift, drift
 from salesiq.forecast.extra_features import Extra
 from salesiq.forecast.gate import Comparison, compare
 from salesiq.forecast.model import WinModel
-from salesiq.forecast.reliability import Reliability
 from salesiq.forecast.shelf import Kept, Shelf
+from salesiq.forecast.statement import Reliability
 from salesiq.forecast.training import snapshot_of
 from salesiq.i18n import Language, text
 

@@ -12,7 +12,7 @@ from salesiq.book import Snapshot, needs
 from salesiq.errors import ModelError, UsageError
 from salesiq.forecast.features import features
 from salesiq.forecast.model import WinModel
-from salesiq.forecast.reliability import Reliability
+from salesiq.forecast.statement import Reliability
 from salesiq.i18n import Language, text
 
 N_REASONS = 3

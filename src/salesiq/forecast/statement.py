@@ -1,4 +1,4 @@
-"""Reliability: what a model's probabilities were worth on deals and months that it had not seen."""
+"""Statement: what a model's probabilities were worth on deals and months that it had not seen."""
 
 from __future__ import annotations
 
@@ -11,26 +11,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from salesiq.forecast.calibration import fit_line
+from salesiq.forecast.cuts import CUTS, Judged, cuts
+from salesiq.forecast.scores import BINS, auc, bins, brier, calibration_error, log_losses, skills
 from salesiq.i18n import Language, text
 
 Floats = NDArray[np.float64]
 Verdict = Literal["usable", "with_care", "no_signal"]
 
-BIN_EDGES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-BINS = {
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n": pl.Int64,
-    "n_won": pl.Int64,
-    "mean_probability": pl.Float64,
-    "won_share": pl.Float64,
-    "won_share_low": pl.Float64,
-    "won_share_high": pl.Float64,
-}
 SLOPE_RANGE = (0.8, 1.25)
 #: expected over observed wins
 LEVEL_RANGE = (2 / 3, 3 / 2)
-_N_RESAMPLES, _SEED = 1000, 20260630
+#: candidates that were compared: what, and the mean log-loss of steps that they had not seen
+CANDIDATES = {"candidate": pl.String, "log_loss": pl.Float64}
 
 
 @dataclass(frozen=True)
@@ -49,8 +41,10 @@ class Reliability:
     `calibration_slope` 1 and `calibration_intercept` 0 mean that probabilities came true as said. `n` counts deals at
     moments, `n_deals` deals, `n_won` those of `n` won in time, `n_expected` the sum of their probabilities. `bins` has one
     row per range of probability: `low`, `high`, `n`, `n_won`, `mean_probability`, `won_share` with its 95 % Wilson interval.
-    `kind` names the model: base_rate (by stage and time), logistic, trees. `leaks` names columns found to be known only
-    later. Numbers are None where nothing was evaluated.
+    `calibration_error` is the mean distance between said and happened over ten bins of equal count. `cuts` has the scores by
+    horizon, by share of a closed deal's life, and by segment (see `forecast.cuts`), `candidates` the log-loss of what was
+    compared. `kind` names the model: base_rate (by stage and time), logistic, trees, blend; `half_life_days` how fast old steps
+    fade (None: they do not). `leaks` names columns found to be known only later. Numbers are None where nothing was evaluated.
 
     >>> found = Reliability("no_signal", "too_little", 30.0)
     >>> found["verdict"], found.message("zh")[:6]
@@ -61,6 +55,7 @@ class Reliability:
     reason: str
     horizon_days: float
     kind: str = "base_rate"
+    half_life_days: float | None = None
     n: int = 0
     n_deals: int = 0
     n_won: int = 0
@@ -77,8 +72,11 @@ class Reliability:
     skill_over_stage: float | None = None
     skill_over_stage_low: float | None = None
     skill_over_stage_high: float | None = None
+    calibration_error: float | None = None
     leaks: tuple[str, ...] = ()
     bins: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BINS), compare=False)
+    cuts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CUTS), compare=False)
+    candidates: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CANDIDATES), compare=False)
 
     def __getitem__(self, name: str) -> Any:
         return getattr(self, name)
@@ -102,60 +100,57 @@ class Reliability:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can keep."""
-        return {name: self[name] for name in self.keys() if name != "bins"} | {"bins": self.bins.to_dict(as_series=False)}
+        frames = {name: self[name].to_dict(as_series=False) for name in FRAMES}
+        return {name: self[name] for name in self.keys() if name not in FRAMES} | frames
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Reliability:
         """Return the statement that `to_dict` told."""
-        return cls(**{**kept, "leaks": tuple(kept["leaks"]), "bins": pl.DataFrame(kept["bins"], schema=BINS)})
+        frames = {name: pl.DataFrame(kept[name], schema=schema) for name, schema in FRAMES.items()}
+        return cls(**{**kept, "leaks": tuple(kept["leaks"]), **frames})
 
 
-def evaluate(
-    happened: Floats,
-    said: Mapping[str, Sequence[Floats]],
-    deals: list[str],
-    *,
-    horizon_days: float,
-    kind: str,
-    leaks: tuple[str, ...],
-) -> Reliability:
-    """Judge probabilities against what happened (0 or 1); one row per deal and moment.
+#: the parts of a statement that are tables
+FRAMES = {"bins": BINS, "cuts": CUTS, "candidates": CANDIDATES}
 
-    `said` holds the model's probabilities under "all", and under "stage" and "time" those of base rates that know only so
-    much; where there are several the best counts.
+
+def evaluate(judged: Judged, bases: Mapping[str, Sequence[Floats]], horizons: Sequence[Judged], **told: Any) -> Reliability:
+    """Judge probabilities against what happened; one row per deal and moment.
+
+    `bases` holds under "stage" and "time" the probabilities of base rates that know only so much; where there are several the
+    best counts. `horizons` are the same forecasts for other days ahead. `told` are further fields of the statement.
     """
-    from sklearn.metrics import roc_auc_score  # two seconds to import
-
-    model = np.clip(said["all"][0], 1e-6, 1 - 1e-6)
-    losses = {view: min((_losses(happened, each) for each in found), key=np.sum) for view, found in said.items()}
-    skills = _skills(losses, deals)
-    (low, inner_low, high), over = (np.quantile(skills[view], [0.025, 0.1, 0.975]).tolist() for view in ("time", "stage"))
+    happened, model = judged.happened, np.clip(judged.said, 1e-6, 1 - 1e-6)
+    deals, losses = judged.rows["deal_id"].to_list(), log_losses(judged.happened, judged.said)
+    base = {view: min((log_losses(happened, each) for each in bases[view]), key=np.sum) for view in ("time", "stage")}
+    resampled = skills(losses, list(base.values()), deals)
+    (low, inner_low, high), over = (np.quantile(each, [0.025, 0.1, 0.975]).tolist() for each in resampled.T)
     intercept, slope = fit_line(np.log(model / (1 - model)), happened)
     n_expected = float(model.sum())
     verdict, reason = _verdict(low, inner_low, slope, n_expected / happened.sum())
     return Reliability(
         verdict,
         reason,
-        horizon_days,
-        kind,
         n=len(happened),
         n_deals=len(set(deals)),
         n_won=int(happened.sum()),
         n_expected=n_expected,
-        brier=float(np.mean((happened - model) ** 2)),
-        log_loss=float(losses["all"].mean()),
-        base_log_loss=float(losses["time"].mean()),
-        auc=float(roc_auc_score(happened, model)),
+        brier=brier(happened, model),
+        log_loss=float(losses.mean()),
+        base_log_loss=float(base["time"].mean()),
+        auc=auc(happened, model),
         calibration_slope=slope,
         calibration_intercept=intercept,
-        skill=float(1 - losses["all"].sum() / losses["time"].sum()),
+        calibration_error=calibration_error(happened, model),
+        skill=float(1 - losses.sum() / base["time"].sum()),
         skill_low=low,
         skill_high=high,
-        skill_over_stage=float(1 - losses["all"].sum() / losses["stage"].sum()),
+        skill_over_stage=float(1 - losses.sum() / base["stage"].sum()),
         skill_over_stage_low=over[0],
         skill_over_stage_high=over[2],
-        leaks=leaks,
-        bins=_bins(happened, model),
+        bins=bins(happened, model),
+        cuts=cuts(judged, list(horizons)),
+        **told,
     )
 
 
@@ -169,42 +164,6 @@ def _verdict(low: float, inner_low: float, slope: float, level: float) -> tuple[
     if not LEVEL_RANGE[0] <= level <= LEVEL_RANGE[1]:
         return "with_care", "off_level"
     return "usable", "ok"
-
-
-def _losses(happened: Floats, said: Floats) -> Floats:
-    bounded = np.clip(said, 1e-6, 1 - 1e-6)
-    return np.asarray(-np.log(np.where(happened > 0, bounded, 1 - bounded)))
-
-
-def _skills(losses: Mapping[str, Floats], deals: list[str]) -> dict[str, Floats]:
-    # one deal stands in many rows, so whole deals are drawn
-    _, place = np.unique(deals, return_inverse=True)
-    per_deal = np.stack([np.bincount(place, losses[view]) for view in ("all", "stage", "time")])
-    rng = np.random.default_rng(_SEED)
-    n_deals = per_deal.shape[1]
-    totals = np.empty((_N_RESAMPLES, 3))
-    for k in range(_N_RESAMPLES):
-        totals[k] = per_deal @ np.bincount(rng.integers(0, n_deals, n_deals), minlength=n_deals)
-    return {"stage": 1 - totals[:, 0] / totals[:, 1], "time": 1 - totals[:, 0] / totals[:, 2]}
-
-
-def _bins(happened: Floats, said: Floats) -> pl.DataFrame:
-    place = np.clip(np.searchsorted(BIN_EDGES, said, side="right") - 1, 0, len(BIN_EDGES) - 2)
-    rows = []
-    for k in np.unique(place):
-        chosen = place == k
-        n, n_won = int(chosen.sum()), int(happened[chosen].sum())
-        low, high = _wilson(n_won, n)
-        shares = (float(said[chosen].mean()), n_won / n, low, high)
-        rows.append((BIN_EDGES[k], BIN_EDGES[k + 1], n, n_won, *shares))
-    return pl.DataFrame(rows, schema=BINS, orient="row")
-
-
-def _wilson(n_won: int, n: int) -> tuple[float, float]:
-    z = 1.959963984540054
-    middle = (n_won + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * (n_won * (n - n_won) / n + z * z / 4) ** 0.5
-    return middle - half, middle + half
 
 
 def _percent(share: float | None) -> str:

@@ -78,12 +78,7 @@ class _History:
 
     @classmethod
     def of(
-        cls,
-        rows: pl.DataFrame,
-        until: dt.datetime,
-        horizon_days: float,
-        half_life_days: float | str | None,
-        leaks: tuple[str, ...],
+        cls, rows: pl.DataFrame, until: dt.datetime, horizon_days: float, half_life_days: float | str | None, leaks: tuple[str, ...]
     ) -> _History:
         design = Design.learn(rows, frozenset(name.partition(" (")[0].removeprefix("deals.") for name in leaks))
         found = steps(rows, until)

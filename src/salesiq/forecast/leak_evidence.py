@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -45,7 +46,7 @@ _ROUNDED = frozenset({"deals.amount"})
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """One column of closed deals: the score it gives each deal by reason, now and as it stood before the closing.
 
     `then` is None where nobody was told of the deals before they closed.
@@ -59,11 +60,11 @@ class _Seen:
     is_pure: bool = False
     exists_once_closed: bool = False
 
-    def areas(self, why: str) -> tuple[float, float | None, int]:
-        """Return the area under the ROC curve now and then, and how many deals have a value now."""
-        then = self.then.get(why) if self.then else None
-        auc_then = None if then is None else area(then, self.happened)
-        return area(self.now[why], self.happened), auc_then, self.n_known
+    @cached_property
+    def areas(self) -> dict[str, tuple[float, float | None, int]]:
+        """By reason the area under the ROC curve now and then, and how many deals have a value now."""
+        before = {why: area(score, self.happened) for why, score in (self.then or {}).items()}
+        return {why: (area(score, self.happened), before.get(why), self.n_known) for why, score in self.now.items()}
 
 
 @needs("deals")
@@ -82,24 +83,27 @@ def leak_evidence(book: Book | Snapshot) -> pl.DataFrame:
     >>> leak_evidence(Book.from_frames()).columns
     ['column', 'why', 'auc_now', 'auc_as_of', 'n_known']
     """
-    rows = [
-        (seen.name, why, *seen.areas(why)) for seen in seen_columns(snapshot_of(book, None)) for why in seen.now if seen.n_known
-    ]
+    return evidence_of(seen_columns(snapshot_of(book, None)))
+
+
+def evidence_of(columns: Iterable[Seen]) -> pl.DataFrame:
+    """Return what `leak_evidence` returns, of columns that are seen already."""
+    rows = [(seen.name, why, *areas) for seen in columns if seen.n_known for why, areas in seen.areas.items()]
     return pl.DataFrame(rows, schema=EVIDENCE, orient="row").sort("column", "why")
 
 
-def named(known: Snapshot) -> Iterator[tuple[str, str, float, float | None, int]]:
+def named(columns: Iterable[Seen]) -> Iterator[tuple[str, str, float, float | None, int]]:
     """Yield the rows of `EVIDENCE` of those columns whose evidence is too good to have been known before the closing."""
-    for seen in seen_columns(known):
+    for seen in columns:
         for why in seen.now:
             told = _why(seen, why)
             if told is not None:
-                yield seen.name, told, *seen.areas(why)
+                yield seen.name, told, *seen.areas[why]
         if seen.is_pure:
-            yield seen.name, "codes_are_outcome", *seen.areas("tells_outcome")
+            yield seen.name, "codes_are_outcome", *seen.areas["tells_outcome"]
 
 
-def seen_columns(known: Snapshot) -> Iterator[_Seen]:
+def seen_columns(known: Snapshot) -> Iterator[Seen]:
     """Yield every candidate column of the deals that were closed at the snapshot's moment."""
     rows = known.run("forecast.closed_attributes", order=("deal_id",))
     if not _is_enough(rows):
@@ -113,20 +117,20 @@ def seen_columns(known: Snapshot) -> Iterator[_Seen]:
     for name, place in _orders(compared).items():
         # an id given before the closing cannot have been given with it
         score = {"order_tells": place}
-        yield _Seen(f"deals.{name}", _happened(compared), compared.height, score, score if has_then else None)
+        yield Seen(f"deals.{name}", _happened(compared), compared.height, score, score if has_then else None)
     for name, values in _once_closed(rows).items():
         score = {"tells_outcome": scores(column_of(values), _happened(rows))["tells_outcome"]}
         n_known = rows.height - values.null_count()
-        yield _Seen(f"deals.{name}", _happened(rows), n_known, score, None, exists_once_closed=True)
+        yield Seen(f"deals.{name}", _happened(rows), n_known, score, None, exists_once_closed=True)
 
 
-def _attribute(name: str, happened: Ints, now: pl.Series, then: pl.Series | None) -> _Seen:
+def _attribute(name: str, happened: Ints, now: pl.Series, then: pl.Series | None) -> Seen:
     columns = [column_of(values) for values in (now, then) if values is not None]
     reasons = (*_OF_ATTRIBUTES, "roundness_tells") if name in _ROUNDED else _OF_ATTRIBUTES
     told = [{why: score for why, score in scores(column, happened).items() if why in reasons} for column in columns]
     is_pure = [column.numbers is None and pure_share(column.codes, happened) >= PURE_SHARE for column in columns]
     n_known = int((~columns[0].is_missing).sum())
-    return _Seen(
+    return Seen(
         name,
         happened,
         n_known,
@@ -136,8 +140,8 @@ def _attribute(name: str, happened: Ints, now: pl.Series, then: pl.Series | None
     )
 
 
-def _why(seen: _Seen, why: str) -> str | None:
-    auc_now, auc_then, _ = seen.areas(why)
+def _why(seen: Seen, why: str) -> str | None:
+    auc_now, auc_then, _ = seen.areas[why]
     if seen.exists_once_closed:
         is_telling = auc_now >= LEAST_AUC_CLOSED and (auc_now - 0.5) >= LEAST_Z_CLOSED * _chance_error(seen.happened)
         return "after_closing" if is_telling else None

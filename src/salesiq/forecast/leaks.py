@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from salesiq.book import Book, Snapshot, needs
-from salesiq.forecast.leak_evidence import EVIDENCE, leak_evidence, named
+from salesiq.forecast.leak_evidence import EVIDENCE, evidence_of, named, seen_columns
 from salesiq.forecast.training import snapshot_of
 
 #: a column whose share of filled values differs by more between outcomes tells the outcome by being filled
@@ -46,10 +46,11 @@ def leaks(book: Book | Snapshot) -> pl.DataFrame:
     [('deals.amount', 'won_or_lost', None, None, None)]
     """
     known = snapshot_of(book, None)
-    measured = leak_evidence(known)
+    columns = tuple(seen_columns(known))
+    measured = evidence_of(columns)
     found = {(column, why): _measured(measured, column) for column, why in _by_filling(known, declared(book))}
     gaps = {column for column, why in found if why != "declared"}
-    for column, why, now, then, n_known in named(known):
+    for column, why, now, then, n_known in named(columns):
         if why != "missing_tells" or column not in gaps:  # the share of filled values has said it already
             found.setdefault((column, why), (now, then, n_known))
     rows = [(*key, *numbers) for key, numbers in sorted(found.items())]

@@ -69,6 +69,8 @@ METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "quality.watch_list": quality.watch_list,
     "forecast.features": forecast.features,
     "forecast.training_frame": lambda snapshot: forecast.training_frame(snapshot, [EARLIER, "2026-01-15"], horizon_days=20),
+    "forecast.leaks": forecast.leaks,
+    "forecast.leak_evidence": forecast.leak_evidence,
     "forecast.WinModel": _predictions,
     "forecast.top_deals": forecast.top_deals,
 }

@@ -16,7 +16,7 @@ from salesiq.cli import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEALS = "deal_id,created_at,stage,status,amount\nD1,2026-01-05 09:00:00,lead,open,100\nD2,2026-01-06 09:00:00,lead,open,200\n"
-VERBS = ("load", "rejects", "weekly", "sample", "map", "doctor")
+VERBS = ("load", "rejects", "weekly", "train", "models", "sample", "map", "doctor")
 
 
 class Run:

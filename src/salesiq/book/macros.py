@@ -59,11 +59,21 @@ def history_macro(prefix: str = "") -> str:
     What an export said before the newest one: a pushed closing date, another amount. Stage and closing are left out, because
     a version may say them of a later moment; `base.deals` rebuilds them.
     """
-    attributes = ("deal_id", "customer_id", "owner_id", "amount", "product_line", "expected_close_on")
+    who = ("deal_id", "customer_id", "owner_id", "name")
+    what = ("amount", "margin_share", "product_line", "source", "is_new_customer", "expected_close_on")
+    return _history("base.deal_history", (*who, *what), f"{prefix}deals")
+
+
+def customer_history_macro(prefix: str = "") -> str:
+    """Return the macro that gives every version of every customer that was known by `as_of`, each from `known_from` on."""
+    return _history("base.customer_history", ("customer_id", "industry", "region", "tier", "owner_id"), f"{prefix}customers")
+
+
+def _history(name: str, attributes: tuple[str, ...], table: str) -> str:
     return (
-        f"CREATE OR REPLACE MACRO base.deal_history(as_of) AS TABLE\n"
+        f"CREATE OR REPLACE MACRO {name}(as_of) AS TABLE\n"
         f"SELECT {', '.join(attributes)}, is_gone, known_from\n"
-        f"FROM {prefix}deals\n"
+        f"FROM {table}\n"
         f"WHERE known_from <= as_of"
     )
 
@@ -89,7 +99,8 @@ def definitions(prefix: str = "") -> dict[str, str]:
 
     `prefix` names the database that holds the tables.
     """
-    texts = [*(base_macro(contract, prefix) for contract in CONTRACTS.values()), history_macro(prefix)]
+    texts = [base_macro(contract, prefix) for contract in CONTRACTS.values()]
+    texts += [history_macro(prefix), customer_history_macro(prefix)]
     for text in sql_files().values():
         starts = [match.start() for match in _CREATE.finditer(text)]
         ends = [*starts[1:], len(text)]

@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from salesiq.book import macros
+from salesiq.book.perturbing import perturbed
 from salesiq.book.sampling import sampled
 from salesiq.book.storage import is_damage, unreadable
 from salesiq.calendar import parse_moment
@@ -56,6 +57,16 @@ class Snapshot:
         True
         """
         return Snapshot(sampled(self._library.con, self.zone, one_in, tables), self.as_of, self.zone)
+
+    def perturbed(self, at: dt.date | dt.datetime | str, seed: int = 0, kept: Sequence[str] = ("stages",)) -> Snapshot:
+        """Return this moment in a book of its own that knew the same at `at`, and knows everything later otherwise.
+
+        Ask it and this one `earlier(at)`: what differs looks ahead. Attributes that an export only told after `at` are changed
+        too, also of rows that existed then (`is_hindsight`). `kept` names tables that are settings rather than facts. The same
+        seed gives the same book. Raises UsageError for an `at` later than this moment.
+        """
+        moment = self.earlier(at).as_of
+        return Snapshot(perturbed(self._library.con, self.zone, moment, seed, kept), self.as_of, self.zone)
 
     def sql(self, query: str, **params: object) -> pl.DataFrame:
         """Run a query of your own. `$as_of` is bound by itself; bind other values as `$name` with `name=value`.

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from salesiq.cli import doctor, load, mapping, rejects, sample, weekly
+from salesiq.cli import doctor, load, mapping, models, rejects, sample, weekly
 from salesiq.cli.options import language_of
 from salesiq.errors import SalesiqError
 from salesiq.i18n import text
@@ -27,6 +27,8 @@ app = typer.Typer(
 app.command("load")(load.load)
 app.command("rejects")(rejects.rejects)
 app.command("weekly")(weekly.weekly)
+app.command("train")(models.train)
+app.command("models")(models.models)
 app.command("sample")(sample.sample)
 app.command("map")(mapping.propose)
 app.command("doctor")(doctor.doctor)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salesiq.forecast.drift import Drift, drift
 from salesiq.forecast.explain import explain
 from salesiq.forecast.features import features
+from salesiq.forecast.leak_evidence import leak_evidence
+from salesiq.forecast.leak_test import leak_test, perturbed
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
+from salesiq.forecast.registry import Registry, TrainingResult
 from salesiq.forecast.reliability import reliability
 from salesiq.forecast.statement import Reliability
 from salesiq.forecast.suspects import suspects
@@ -20,13 +24,20 @@ if TYPE_CHECKING:
     from salesiq.forecast.hazard_model import HazardModel
 
 __all__ = [
+    "Drift",
     "HazardModel",
+    "Registry",
     "Reliability",
+    "TrainingResult",
     "TrainingSet",
     "WinModel",
+    "drift",
     "explain",
     "features",
+    "leak_evidence",
+    "leak_test",
     "leaks",
+    "perturbed",
     "reason_text",
     "reliability",
     "suspects",

@@ -26,7 +26,7 @@ def with_extra(rows: pl.DataFrame, snapshot: Snapshot, extra: Extra | Sequence[E
     `deal_id`, a deal twice, a column that is there already or has no plain name, or one that is no number, boolean or text.
     """
     for each in _listed(extra):
-        found = _checked(_told(each, snapshot), name_of(each), rows.columns)
+        found = checked(told(each, snapshot), each, rows.columns)
         rows = rows.join(found, on="deal_id", how="left", maintain_order="left")
     return rows
 
@@ -49,13 +49,16 @@ def _listed(extra: Extra | Sequence[Extra]) -> tuple[Extra, ...]:
     return (extra,) if isinstance(extra, str) or callable(extra) else tuple(extra)
 
 
-def _told(extra: Extra, snapshot: Snapshot) -> object:
+def told(extra: Extra, snapshot: Snapshot) -> object:
+    """Return what an extra feature tells of a snapshot, unchecked."""
     if not isinstance(extra, str):
         return extra(snapshot)
     return snapshot.run(extra) if _MACRO.fullmatch(extra) else snapshot.sql(extra)
 
 
-def _checked(found: object, name: str, taken: list[str]) -> pl.DataFrame:
+def checked(found: object, extra: Extra, taken: Sequence[str] = ()) -> pl.DataFrame:
+    """Return what an extra feature told as plain columns beside `deal_id`, or raise UsageError: see `with_extra`."""
+    name = name_of(extra)
     if not isinstance(found, pl.DataFrame):
         raise UsageError("forecast.extra_no_frame", extra=name, given=type(found).__name__)
     if "deal_id" not in found.columns or found["deal_id"].dtype != pl.String:

@@ -85,7 +85,7 @@ class _History:
         half_life_days: float | str | None,
         leaks: tuple[str, ...],
     ) -> _History:
-        design = Design.learn(rows, frozenset(name.partition(" (")[0].removeprefix("deals.") for name in leaks))
+        design = Design.learn(rows, frozenset(name.partition(" (")[0].rpartition(".")[2] for name in leaks))
         found = steps(rows, until)
         moments = rows["moment"].dt.epoch("us").to_numpy() / _DAY_US
         task = Task(Inputs.of(rows, design), found, moments[found.row] + EDGES[found.interval + 1])

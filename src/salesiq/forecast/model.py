@@ -24,7 +24,7 @@ from salesiq.forecast.features import READS, features
 from salesiq.forecast.fitting import Fitted, fit_all
 from salesiq.forecast.hazards import Inputs, base_from_dict, hazard_from_dict
 from salesiq.forecast.intervals import EDGES, won_within
-from salesiq.forecast.leaks import as_exported, declared, leaks
+from salesiq.forecast.leaks import as_exported, declared, left_out
 from salesiq.forecast.statement import Reliability
 from salesiq.forecast.training import choose_moments, landmarks, snapshot_of
 from salesiq.tables import CONTRACTS
@@ -68,7 +68,7 @@ class WinModel:
         verdict is then no_signal. Raises UsageError for what is no book, and for an `until` in the future.
         """
         known = snapshot_of(book, until)
-        leaking = [as_exported(book, name) for name in sorted({*declared(book), *leaks(known)["column"].to_list()})]
+        leaking = [as_exported(book, name) for name in sorted({*declared(book), *left_out(known)})]
         one_in = self._one_in(known)
         n_moments = N_MOMENTS if one_in == 1 else N_MOMENTS_OF_A_SAMPLE
         moments = choose_moments(known, self.horizon_days, n_moments)

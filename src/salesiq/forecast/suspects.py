@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from salesiq.errors import UsageError
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 SUSPECTS = {"column": pl.String, "why": pl.String, "auc": pl.Float64, "n_known": pl.Int64}
 #: beyond these areas under the ROC curve a single column knows too much; its whole content, its gaps, its order, its roundness
@@ -19,11 +20,12 @@ LEAST_AUC = {"tells_outcome": 0.85, "missing_tells": 0.6, "order_tells": 0.6, "r
 #: a code whose cases nearly all end alike; as share of all cases in such codes
 PURE_RATE, PURE_CASES, PURE_SHARE = 0.03, 30, 0.4
 _N_FOLDS, _PRIOR_CASES, _N_BINS, _SEED = 5, 10.0, 20, 20260630
-_FEWEST = 100
+#: below this number of cases nothing is said
+FEWEST = 100
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """One column beside the outcome: its codes (bins of numbers), where it is unknown, and its numbers where it has some."""
 
     name: str
@@ -58,7 +60,7 @@ def suspects(rows: pl.DataFrame, outcome: str) -> pl.DataFrame:
         (name, why, auc, rows.height - int(column.is_missing.sum()))
         for name in rows.columns
         if name != outcome
-        for column in [_column(rows[name])]
+        for column in [column_of(rows[name])]
         for why, auc in _reasons(column, happened)
     ]
     told = pl.DataFrame(found, schema=SUSPECTS, orient="row")
@@ -69,19 +71,20 @@ def _happened(rows: pl.DataFrame, outcome: str) -> NDArray[np.int64]:
     if outcome not in rows.columns:
         raise UsageError("forecast.no_column", column=outcome, known=", ".join(rows.columns))
     label = rows[outcome].cast(pl.Int64, strict=False)
-    if label.null_count() or rows.height < _FEWEST or label.n_unique() != 2:
+    if label.null_count() or rows.height < FEWEST or label.n_unique() != 2:
         raise UsageError("forecast.bad_outcome", column=outcome, n=rows.height)
     return np.asarray((label == label.max()).to_numpy(), dtype=np.int64)
 
 
-def _column(values: pl.Series) -> _Column:
+def column_of(values: pl.Series) -> Column:
+    """Return a column as it is looked at: codes, gaps and numbers."""
     numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else None
     if values.dtype.is_temporal():
         numbers = values.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64)
     missing = values.is_null() if numbers is None else numbers.is_null() | numbers.is_nan()
     n_known = len(values) - int(missing.sum())
     codes = _codes(values) if numbers is None or values.n_unique() <= _N_BINS else _binned(numbers)
-    return _Column(
+    return Column(
         values.name,
         codes,
         missing.to_numpy(),
@@ -103,26 +106,34 @@ def _binned(numbers: pl.Series) -> NDArray[np.int64]:
     return np.where((numbers.is_null() | numbers.is_nan()).fill_null(value=True).to_numpy(), 0, places)
 
 
-def _reasons(column: _Column, happened: NDArray[np.int64]) -> Iterator[tuple[str, float]]:
+def _reasons(column: Column, happened: Ints) -> Iterator[tuple[str, float]]:
+    areas = {why: area(score, happened) for why, score in scores(column, happened).items()}
+    yield from ((why, auc) for why, auc in areas.items() if auc >= LEAST_AUC[why])
+    if pure_share(column.codes, happened) >= PURE_SHARE:
+        yield "codes_are_outcome", area(left_out_means(column.codes, happened), happened)
+
+
+def scores(column: Column, happened: Ints) -> dict[str, Floats]:
+    """Return by reason the score that a column alone gives each case."""
+    found = {"missing_tells": column.is_missing.astype(float)}
+    if not column.is_nearly_unique or column.numbers is not None:
+        found["tells_outcome"] = left_out_means(column.codes, happened)
+    if column.is_nearly_unique:
+        found["order_tells"] = column.codes.astype(float)
+    if column.numbers is not None and not column.is_nearly_unique:
+        found["roundness_tells"] = _roundness(column.numbers)
+    return found
+
+
+def area(score: Floats, happened: Ints) -> float:
+    """Return the area under the ROC curve of a score, whichever way it points: 0.5 to 1."""
     from sklearn.metrics import roc_auc_score  # two seconds to import
 
-    def area(score: Floats) -> float:
-        found = float(roc_auc_score(happened, score)) if len(np.unique(score)) > 1 else 0.5
-        return max(found, 1 - found)
-
-    measured = {"missing_tells": area(column.is_missing.astype(float))}
-    if not column.is_nearly_unique or column.numbers is not None:
-        measured["tells_outcome"] = area(_left_out_means(column.codes, happened))
-    if column.is_nearly_unique:
-        measured["order_tells"] = area(column.codes.astype(float))
-    if column.numbers is not None and not column.is_nearly_unique:
-        measured["roundness_tells"] = area(_roundness(column.numbers))
-    yield from ((why, auc) for why, auc in measured.items() if auc >= LEAST_AUC[why])
-    if _pure_share(column.codes, happened) >= PURE_SHARE:
-        yield "codes_are_outcome", area(_left_out_means(column.codes, happened))
+    found = float(roc_auc_score(happened, score)) if len(np.unique(score)) > 1 else 0.5
+    return max(found, 1 - found)
 
 
-def _left_out_means(codes: NDArray[np.int64], happened: NDArray[np.int64]) -> Floats:
+def left_out_means(codes: Ints, happened: Ints) -> Floats:
     """Return for each case the outcome's mean among the other folds' cases with its code, shrunk to everybody's."""
     fold = np.random.default_rng(_SEED).integers(0, _N_FOLDS, len(codes))
     means, overall, width = np.empty(len(codes)), happened.mean(), int(codes.max()) + 1
@@ -145,7 +156,8 @@ def _roundness(numbers: Floats) -> Floats:
     return np.asarray(np.sum(zeros, axis=0), dtype=float)
 
 
-def _pure_share(codes: NDArray[np.int64], happened: NDArray[np.int64]) -> float:
+def pure_share(codes: Ints, happened: Ints) -> float:
+    """Return the share of cases whose code nearly always ended one way."""
     n = np.bincount(codes)
     rate = np.bincount(codes, happened) / np.maximum(n, 1)
     is_pure = (n >= PURE_CASES) & ((rate <= PURE_RATE) | (rate >= 1 - PURE_RATE)) & (np.arange(len(n)) > 0)

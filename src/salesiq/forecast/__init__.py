@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salesiq.forecast.cash_in import cash_in
 from salesiq.forecast.features import features
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
+from salesiq.forecast.payment_lags import payment_lags
 from salesiq.forecast.reliability import Reliability
 from salesiq.forecast.suspects import suspects
 from salesiq.forecast.top_deals import reason_text, top_deals, win_model
@@ -19,8 +21,10 @@ __all__ = [
     "HazardModel",
     "Reliability",
     "WinModel",
+    "cash_in",
     "features",
     "leaks",
+    "payment_lags",
     "reason_text",
     "suspects",
     "top_deals",

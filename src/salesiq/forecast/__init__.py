@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salesiq.forecast.cash_backtest import cash_in_backtest, cash_in_scores
 from salesiq.forecast.cash_in import cash_in
 from salesiq.forecast.features import features
 from salesiq.forecast.leaks import leaks
@@ -22,6 +23,8 @@ __all__ = [
     "Reliability",
     "WinModel",
     "cash_in",
+    "cash_in_backtest",
+    "cash_in_scores",
     "features",
     "leaks",
     "payment_lags",

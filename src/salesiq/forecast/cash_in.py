@@ -69,7 +69,7 @@ def cash_in(
     >>> found["source"].to_list(), 800 < found["expected_amount"][0] <= 1000
     (['open_invoices', 'total'], True)
     """
-    _check(days, by, every, n_paths)
+    check(days, by, every, n_paths)
     # simulated wins of the bookings forecast become the default here
     paths = simulate_cash(snapshot, days, wins, n_paths, seed)
     return bands(paths, by, periods(last_whole_day(snapshot.as_of), days, every))
@@ -169,7 +169,8 @@ def _means(paths: CashPaths, period: Ints, n_periods: int) -> Ints:
     return np.diff(running, axis=0, prepend=0)
 
 
-def _check(days: int, by: str | None, every: str | None, n_paths: int) -> None:
+def check(days: int, by: str | None, every: str | None, n_paths: int) -> None:
+    """Refuse arguments of `forecast.cash_in` that cannot be."""
     if not 1 <= days <= _MOST_DAYS:
         raise UsageError("cash_in.bad_days", days=repr(days), most=_MOST_DAYS)
     if by is not None and by not in PAYERS:

@@ -30,3 +30,13 @@ SELECT linked.invoice_id, coalesce(deals.kind, contracts.kind) AS kind, coalesce
 FROM linked
 LEFT JOIN known AS deals ON deals.kind = 'deal' AND deals.commitment_id = linked.deal_id
 LEFT JOIN known AS contracts ON contracts.kind = 'contract' AND contracts.commitment_id = linked.contract_id;
+
+-- forecast.cash_received: one row per receipt or refund with an amount, of days up to last_on, known at as_of.
+--   customer_id   the receipt's, else that of its invoice; NULL where neither says
+--   cents         BIGINT, negative for a refund
+CREATE OR REPLACE MACRO forecast.cash_received(as_of, last_on) AS TABLE
+SELECT receipts.receipt_no, coalesce(receipts.customer_id, bills.customer_id) AS customer_id, receipts.received_on,
+    (receipts.amount * 100)::BIGINT AS cents
+FROM base.receipts(as_of := as_of) AS receipts
+LEFT JOIN (SELECT invoice_id, customer_id FROM forecast.bills(as_of := as_of)) AS bills USING (invoice_id)
+WHERE receipts.amount IS NOT NULL AND receipts.received_on <= last_on;

@@ -35,6 +35,4 @@ def past_weeks_again(snapshot: Snapshot, days: int = 90, n_paths: int = 2000, n_
         pl.col(name) if name == "rep_id" else pl.lit(None, kind).alias(name) for name, kind in SOURCES.items()
     )
     source = np.array([source_of[rep] for rep in won["rep_id"].to_list()], dtype=np.int64)
-    return Wins(
-        n_paths, np.concatenate(path), np.concatenate(day), won["cents"].to_numpy()[chosen], source[chosen], sources
-    )
+    return Wins(n_paths, np.concatenate(path), np.concatenate(day), won["cents"].to_numpy()[chosen], source[chosen], sources)

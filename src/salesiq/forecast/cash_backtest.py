@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -26,6 +25,13 @@ RUN_DAYS = 365
 #: with fewer stretches of a period's length behind the moment there is no run rate
 FEWEST_SPANS = 3
 METHODS = ("simulated", "run_rate", "last_year", "due_dates")
+HEAD: dict[str, pl.DataType | type[pl.DataType]] = {
+    "moment": pl.Datetime("us"),
+    "group": pl.String,
+    "start_on": pl.Date,
+    "end_on": pl.Date,
+    "method": pl.String,
+}
 AMOUNTS = ("actual_amount", "expected_amount", *BAND_COLUMNS, "crps_amount")
 
 
@@ -74,8 +80,7 @@ def cash_in_backtest(
         past = _Past(then, known, by, days, every)
         rows += [(then.as_of, *row) for row in _simulated(past, wins(then) if wins else None, n_paths, seed)]
         rows += [(then.as_of, *row) for row in _plain(past)]
-    head = {"moment": pl.Datetime("us"), "group": pl.String, "start_on": pl.Date, "end_on": pl.Date, "method": pl.String}
-    found = pl.DataFrame(rows, {**head, **dict.fromkeys(AMOUNTS, pl.Int64)}, orient="row")
+    found = pl.DataFrame(rows, {**HEAD, **dict.fromkeys(AMOUNTS, pl.Int64)}, orient="row")
     found = found.with_columns(money(found[name]).alias(name) for name in AMOUNTS)
     order = pl.col("method").replace_strict({name: at for at, name in enumerate(METHODS)}, return_dtype=pl.Int64)
     found = found.sort("moment", "group", "start_on", order, nulls_last=True)
@@ -109,9 +114,7 @@ def cash_in_scores(backtest: pl.DataFrame) -> pl.DataFrame:
         **covered,
         "width_80_share": _share(pl.when(pl.col("low_80_amount").count() > 0).then(width), came),
         "crps_share": _share(pl.col("crps_amount").sum(), came),
-        "crps_ratio": _share(
-            pl.col("crps_amount").filter(pl.col("best").is_not_null()).sum(), pl.col("best").sum()
-        ),
+        "crps_ratio": _share(pl.col("crps_amount").filter(pl.col("best").is_not_null()).sum(), pl.col("best").sum()),
     }
     found = rows.group_by("method").agg(pl.len().cast(pl.Int64).alias("n"), **scores)
     order = pl.DataFrame({"method": METHODS}, schema={"method": pl.String})
@@ -133,7 +136,7 @@ class _Past:
         self.groups_then, self.groups_now = _groups(then, by), _groups(known, by)
         self.before = self._of_group(_received(then, self.last_on))
         self.after = self._of_group(_received(known, seen_on).filter(pl.col("received_on") > self.last_on))
-        self.first_on = self.before["received_on"].min()
+        self.first_on: dt.date | None = min(self.before["received_on"].to_list(), default=None)
 
     def _of_group(self, rows: pl.DataFrame) -> pl.DataFrame:
         if self.by is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ Bools = NDArray[np.bool_]
 #: how alike months may be: strength of the gamma by which a month's hazard differs, so spread 1/sqrt(strength), 50 % to 2 %
 MONTH_STRENGTHS = np.geomspace(4.0, 2000.0, 40)
 _MOST_MONTHS = 36
+_MOST_PARTS = 12
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,39 @@ def _by_month(law: LagLaw, seen: Waits, began: Ints, last_on: dt.date) -> tuple[
     pull = will * factor * seen.weight
     over_on = began + seen.until
     ended, expected = np.zeros(len(firsts) - 1), np.zeros(len(firsts) - 1)
-    for at, (first, following) in enumerate(zip(firsts[:-1], firsts[1:], strict=True)):
+    for at, (first, following) in enumerate(pairwise(firsts.tolist())):
         ended[at] = seen.weight[seen.is_over & (over_on >= first) & (over_on < following)].sum()
         is_here = (began + seen.entry < following) & (over_on >= first)
         low = np.maximum(first - 1 - began, seen.entry - 1)[is_here]
         high = np.minimum(following - 1 - began, seen.until)[is_here]
         expected[at] = (pull[is_here] * (law.reached(high) - law.reached(low))).sum()
     return ended, expected
+
+
+def parts_to_come(past: Ints, so_far: Ints, rng: np.random.Generator) -> Ints:
+    """Draw in how many parts the rest comes: `past` numbers of parts above those `so_far`, less these; 1 where none is.
+
+    >>> parts_to_come(np.array([1, 1, 3]), np.array([2, 7]), np.random.default_rng(1)).tolist()
+    [1, 1]
+    """
+    ordered = np.sort(np.minimum(past, _MOST_PARTS))
+    if not len(ordered):
+        return np.ones(len(so_far), dtype=np.int64)
+    first = np.searchsorted(ordered, so_far, side="right")
+    at = first + np.floor(rng.random(len(so_far)) * (len(ordered) - first)).astype(np.int64)
+    more = ordered[np.minimum(at, len(ordered) - 1)] - so_far
+    found: Ints = np.where(first < len(ordered), more, 1)
+    return found
+
+
+def in_parts(cents: Ints, parts: Ints) -> tuple[Ints, Ints]:
+    """Return amounts in equal parts, the first with the odd cents: the row of each part, and its cents.
+
+    >>> [column.tolist() for column in in_parts(np.array([100, 7]), np.array([3, 1]))]
+    [[0, 0, 0, 1], [34, 33, 33, 7]]
+    """
+    row = np.repeat(np.arange(len(parts)), parts)
+    part = cents[row] // parts[row]
+    first = np.cumsum(parts) - parts
+    part[first] += cents - cents // parts * parts
+    return row, part

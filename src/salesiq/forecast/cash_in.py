@@ -110,16 +110,17 @@ def cells(paths: CashPaths, by: str | None, spans: list[tuple[dt.date, dt.date]]
     of_payer = [number[name] for name in paths.payers[by].to_list()] if by else [0] * paths.payers.height
     group = np.array(of_payer, dtype=np.int64)
     firsts = np.array([(start - paths.last_on).days for start, _ in spans])
-    period = np.searchsorted(firsts, paths.day, side="right") - 1
+    flows = paths.flows
+    period = np.searchsorted(firsts, flows.day, side="right") - 1
     means = _means(paths, period, len(spans))
-    mine = group[paths.payer]
+    mine = group[flows.payer]
     order = np.argsort(mine, kind="stable")
     cuts = np.searchsorted(mine[order], np.arange(len(names) + 1))
     shape = (len(SOURCES), len(spans), paths.n_paths)
     for at, name in enumerate(names):
         rows = order[cuts[at] : cuts[at + 1]]
-        place = np.ravel_multi_index((paths.source[rows], period[rows], paths.path[rows]), shape)
-        summed = np.bincount(place, weights=paths.cents[rows], minlength=int(np.prod(shape)))
+        place = np.ravel_multi_index((flows.source[rows], period[rows], flows.path[rows]), shape)
+        summed = np.bincount(place, weights=flows.cents[rows], minlength=int(np.prod(shape)))
         cents = np.rint(summed).astype(np.int64).reshape(shape)  # whole numbers below 2^53 are summed exactly
         expected = means[group == at].sum(axis=0)
         told = list(paths.told)
@@ -164,7 +165,7 @@ def _means(paths: CashPaths, period: Ints, n_periods: int) -> Ints:
     """
     shape = (paths.payers.height, len(SOURCES), n_periods)
     sums = np.zeros(shape, dtype=np.int64)
-    np.add.at(sums, (paths.payer, paths.source, period), paths.cents)
+    np.add.at(sums, (paths.flows.payer, paths.flows.source, period), paths.flows.cents)
     running = (2 * np.cumsum(sums, axis=0) + paths.n_paths) // (2 * paths.n_paths)
     return np.diff(running, axis=0, prepend=0)
 

@@ -30,8 +30,9 @@ class CashLaws:
     """The laws as known at a moment; None where nothing was seen yet.
 
     `customers` are the groups of the two payment laws, by the number at which they stand. `commitments`: deals won and
-    contracts signed with `rest_cents` still to be invoiced, `n_bills` so far, `age_days`. `n_parts`: number of invoices of
-    past deals, one entry a deal. `ratios`: contract amount over deal amount of past deals.
+    contracts signed with `rest_cents` still to be invoiced, `n_bills` so far, `age_days`. `n_parts`, `n_payments`: numbers of
+    invoices of past deals and of payments of past invoices, one entry each. `ratios`: contract amount over deal amount of
+    past deals.
     """
 
     receivables: Receivables
@@ -41,6 +42,7 @@ class CashLaws:
     invoicing: Lag | None
     commitments: pl.DataFrame
     n_parts: Ints
+    n_payments: Ints
     ratios: Floats
 
 
@@ -68,7 +70,8 @@ def _learned(snapshot: Snapshot) -> CashLaws:
         due=_payment_lag(dated, known, len(names), numbers, "due") if dated.height >= FEWEST_DUE else None,
         invoicing=_lag(invoicing, began[invoicing.item], 1, known),
         commitments=commitments,
-        n_parts=_numbers_of_parts(commitments),
+        n_parts=_older(commitments.filter(pl.col("n_bills") > 0), "began_on", "n_bills"),
+        n_payments=_older(_paid_bills(known), "issued_on", "n_payments"),
         ratios=_ratios(commitments),
     )
 
@@ -126,11 +129,16 @@ def _invoicing_waits(commitments: pl.DataFrame, bills: pl.DataFrame) -> Waits:
     )
 
 
-def _numbers_of_parts(commitments: pl.DataFrame) -> Ints:
-    """Return the number of invoices of deals, of the older half of those that were invoiced: the others may not be over."""
-    billed = commitments.filter(pl.col("n_bills") > 0)
-    older = billed.filter(pl.col("began_on") <= pl.col("began_on").median()) if billed.height else billed
-    return older["n_bills"].to_numpy().astype(np.int64)
+def _paid_bills(known: Receivables) -> pl.DataFrame:
+    counts = known.payments.group_by("invoice_id").agg(n_payments=pl.len().cast(pl.Int64))
+    paid = known.bills.filter(pl.col("open_cents") == 0)
+    return paid.join(counts, on="invoice_id", how="inner", maintain_order="left")
+
+
+def _older(rows: pl.DataFrame, since: str, name: str) -> Ints:
+    """Return the numbers of the older half of what came in parts: of the others not every part may have come yet."""
+    older = rows.filter(pl.col(since) <= pl.col(since).median()) if rows.height else rows
+    return older[name].to_numpy().astype(np.int64)
 
 
 def _ratios(commitments: pl.DataFrame) -> Floats:

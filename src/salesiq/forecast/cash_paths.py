@@ -11,7 +11,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from salesiq.book import Snapshot
-from salesiq.forecast.cash_draws import Lag, Waiting, arrivals, month_ends, never_chance, new_waits
+from salesiq.forecast.cash_draws import (
+    Lag,
+    Waiting,
+    arrivals,
+    in_parts,
+    month_ends,
+    never_chance,
+    new_waits,
+    parts_to_come,
+)
 from salesiq.forecast.cash_laws import CashLaws, cash_laws
 from salesiq.forecast.lag_law import N_REPLICAS
 from salesiq.forecast.wins import Wins
@@ -25,41 +34,43 @@ PAYERS = {"customer_id": pl.String, "rep_id": pl.String, "unit_id": pl.String}
 
 
 @dataclass(frozen=True)
-class CashPaths:
-    """Money of simulated paths, one entry a payment within the horizon.
+class Flows:
+    """Payments, one entry each: path, day (1 is the day after the last whole one), row of the payers, source, cents."""
 
-    `day` counts from the day after `last_on`, which is 1, to `n_days`; `payer` is a row of `payers`; `source` a place in
-    `SOURCES`; `told` are the sources that something can be said of.
+    path: Ints
+    day: Ints
+    payer: Ints
+    source: Ints
+    cents: Ints
+
+    def of(self, chosen: NDArray[np.bool_]) -> Flows:
+        """Return the chosen payments."""
+        return Flows(self.path[chosen], self.day[chosen], self.payer[chosen], self.source[chosen], self.cents[chosen])
+
+
+@dataclass(frozen=True)
+class CashPaths:
+    """Money of simulated paths within the `n_days` after `last_on`; `told` are the sources that something can be said of.
+
+    The source of a payment is a place in `SOURCES`; `payers` say which customer, rep and unit it counts for.
     """
 
     last_on: dt.date
     n_days: int
     n_paths: int
-    path: Ints
-    day: Ints
-    payer: Ints
-    source: Ints
-    cents: Ints
+    flows: Flows
     payers: pl.DataFrame
     told: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class _Flows:
-    path: Ints
-    day: Ints
-    payer: Ints
-    source: Ints
-    cents: Ints
-
-
-@dataclass(frozen=True)
 class _Open:
-    """Open invoices of one law: who pays, cents, how old on the last day, and from which day they were in view."""
+    """Open invoices of one law: who pays, cents, payments so far, how old on the last day, in view from which day."""
 
     lag: Lag
     payer: Ints
     cents: Ints
+    n_payments: Ints
     age: Ints
     entry: Ints
 
@@ -85,22 +96,21 @@ def simulate_cash(snapshot: Snapshot, n_days: int, wins: Wins | None, n_paths: i
     known = laws.receivables
     start = _start(snapshot, laws, n_days, wins)
     paths = n_paths if wins is None else wins.n_paths
-    replicas = [_replica(start, r, np.arange(r, paths, N_REPLICAS), seed) for r in range(min(N_REPLICAS, paths))]
-    flows = _joined([flow for replica in replicas for flow in replica])
-    is_paid = flows.day <= n_days
+    replicas = (_replica(start, r, np.arange(r, paths, N_REPLICAS), seed) for r in range(min(N_REPLICAS, paths)))
+    flows = _joined([flow.of(flow.day <= n_days) for replica in replicas for flow in replica])
     can_invoice = laws.issue is not None and laws.invoicing is not None
     told = tuple(
         source
         for source, is_told in ((OPEN, laws.issue), (WON, can_invoice), (FUTURE, can_invoice and wins is not None))
         if is_told
     )
-    kept = [column[is_paid] for column in (flows.path, flows.day, flows.payer, flows.source, flows.cents)]
-    return CashPaths(known.last_on, n_days, paths, *kept, start.payers, told)
+    return CashPaths(known.last_on, n_days, paths, flows, start.payers, told)
 
 
 def _start(snapshot: Snapshot, laws: CashLaws, n_days: int, wins: Wins | None) -> _Start:
     known = laws.receivables
-    bills = known.bills.filter(pl.col("open_cents") > 0)
+    counts = known.payments.group_by("invoice_id").agg(n_payments=pl.len().cast(pl.Int64))
+    bills = known.bills.filter(pl.col("open_cents") > 0).join(counts, on="invoice_id", how="left", maintain_order="left")
     used = None if wins is None else _uncommitted(wins, laws)
     payers, places = _payers(snapshot, bills, laws.commitments, wins)
     group = np.array([laws.customers.get(name, -1) for name in payers["customer_id"].to_list()], dtype=np.int64)
@@ -144,7 +154,9 @@ def _payers(
     ]
     payers = pl.concat(frames).unique(maintain_order=True).sort(*PAYERS, nulls_last=True).with_row_index("payer")
     places = [
-        rows.join(payers, on=list(PAYERS), how="left", nulls_equal=True, maintain_order="left")["payer"].to_numpy().astype(np.int64)
+        rows.join(payers, on=list(PAYERS), how="left", nulls_equal=True, maintain_order="left")["payer"]
+        .to_numpy()
+        .astype(np.int64)
         for rows in frames
     ]
     return payers.drop("payer"), places
@@ -173,11 +185,11 @@ def _open(laws: CashLaws, bills: pl.DataFrame) -> Iterator[_Open]:
         days = rows.select(
             age=(last_on - pl.col(start)).dt.total_days(), entry=(pl.col("issued_on") - pl.col(start)).dt.total_days()
         )
-        numbers = [column.to_numpy().astype(np.int64) for column in (rows["payer"], rows["open_cents"], *days.get_columns())]
-        yield _Open(lag, *numbers)
+        columns = (rows["payer"], rows["open_cents"], rows["n_payments"].fill_null(0), *days.get_columns())
+        yield _Open(lag, *(column.to_numpy().astype(np.int64) for column in columns))
 
 
-def _replica(start: _Start, r: int, paths: Ints, seed: int) -> list[_Flows]:
+def _replica(start: _Start, r: int, paths: Ints, seed: int) -> list[Flows]:
     """Return the money of the paths that share one resample of the laws."""
     laws, rng, row = start.laws, np.random.default_rng([seed, r]), 1 + r
     if laws.issue is None:
@@ -192,7 +204,7 @@ def _replica(start: _Start, r: int, paths: Ints, seed: int) -> list[_Flows]:
     return flows
 
 
-def _from_open(part: _Open, start: _Start, row: int, paths: Ints, rng: np.random.Generator) -> _Flows:
+def _from_open(part: _Open, start: _Start, row: int, paths: Ints, rng: np.random.Generator) -> Flows:
     n, m = len(part.payer), len(paths)
     law = part.lag.law
     factor, never = part.lag.groups(start.group, m, rng)
@@ -202,9 +214,12 @@ def _from_open(part: _Open, start: _Start, row: int, paths: Ints, rng: np.random
     lost = never_chance(law, row, never[part.payer[item], local], pull, part.entry[item], part.age[item])
     kept = rng.random(n * m) >= lost
     item, local, pull = item[kept], local[kept], pull[kept]
-    waits = Waiting(np.zeros(len(item), dtype=np.int64), part.age[item], pull, local)
+    n_parts = parts_to_come(start.laws.n_payments, part.n_payments[item], rng)
+    at, cents = in_parts(part.cents[item], n_parts)
+    item, local = item[at], local[at]
+    waits = Waiting(np.zeros(len(item), dtype=np.int64), part.age[item], pull[at], local)
     day = arrivals(law, row, waits, months, start.ends, rng)
-    return _Flows(paths[local], day, part.payer[item], np.full(len(item), OPEN), part.cents[item])
+    return Flows(paths[local], day, part.payer[item], np.full(len(item), OPEN), cents)
 
 
 class _Invoicing:
@@ -218,7 +233,7 @@ class _Invoicing:
         self.bill_months = invoicing.months(len(paths), n_months, rng)
         self.never_billed = invoicing.groups(np.zeros(1, dtype=np.int64), len(paths), rng)[1][0]
 
-    def from_won(self) -> _Flows:
+    def from_won(self) -> Flows:
         """What is left to invoice of past wins, in the parts that are still to come."""
         rows, rng, m = self.start.laws.commitments, self.rng, len(self.paths)
         rest = rows["rest_cents"].to_numpy().astype(np.int64)
@@ -228,22 +243,20 @@ class _Invoicing:
         at, local = np.repeat(np.arange(len(item)), m), np.tile(np.arange(m), len(item))
         cents = self._signed(rest[item][at], ~is_signed[at])
         nothing = np.zeros(len(at), dtype=np.int64)
-        lost = never_chance(
-            self.invoicing.law, self.row, self.never_billed[local], np.ones(len(at)), nothing, age[at]
-        )
+        lost = never_chance(self.invoicing.law, self.row, self.never_billed[local], np.ones(len(at)), nothing, age[at])
         kept = rng.random(len(at)) >= lost
-        parts = self._n_parts(n_bills[at])
+        parts = parts_to_come(self.start.laws.n_parts, n_bills[at], rng)
         payer = self.start.won_payer[item][at]
         return self._paid(nothing[kept], age[at][kept], parts[kept], payer[kept], local[kept], cents[kept], WON)
 
-    def from_wins(self, wins: Wins) -> _Flows:
+    def from_wins(self, wins: Wins) -> Flows:
         """What is invoiced of wins to come."""
         mine = np.flatnonzero(wins.path % N_REPLICAS == self.row - 1)
         local = wins.path[mine] // N_REPLICAS
         kept = self.rng.random(len(mine)) >= self.never_billed[local]
         mine, local = mine[kept], local[kept]
         cents = self._signed(wins.cents[mine], np.ones(len(mine), dtype=bool))
-        parts = self._n_parts(np.zeros(len(mine), dtype=np.int64))
+        parts = parts_to_come(self.start.laws.n_parts, np.zeros(len(mine), dtype=np.int64), self.rng)
         payer = self.start.future_payer[wins.source[mine]]
         before = self.start.win_start[mine] - 1
         return self._paid(before, np.full(len(mine), -1, dtype=np.int64), parts, payer, local, cents, FUTURE)
@@ -253,40 +266,26 @@ class _Invoicing:
         ratio = np.where(is_open, self.rng.choice(self.start.laws.ratios, len(cents)), 1.0)
         return np.rint(cents * ratio).astype(np.int64)
 
-    def _n_parts(self, n_bills: Ints) -> Ints:
-        """Draw how many invoices are still to come: those of a past deal that had more than these so far, less these."""
-        past = np.sort(self.start.laws.n_parts)
-        if not len(past):
-            return np.ones(len(n_bills), dtype=np.int64)
-        first = np.searchsorted(past, n_bills, side="right")
-        at = first + np.floor(self.rng.random(len(n_bills)) * (len(past) - first)).astype(np.int64)
-        more: Ints = past[np.minimum(at, len(past) - 1)] - n_bills
-        return np.where(first < len(past), np.maximum(more, 1), 1)
-
-    def _paid(
-        self, start: Ints, age: Ints, parts: Ints, payer: Ints, local: Ints, cents: Ints, source: int
-    ) -> _Flows:
-        """Return the money of what is invoiced in equal parts; the first takes the odd cents."""
+    def _paid(self, start: Ints, age: Ints, parts: Ints, payer: Ints, local: Ints, cents: Ints, source: int) -> Flows:
+        """Return the money of what is invoiced and paid in equal parts."""
         ends, rng = self.start.ends, self.rng
-        at = np.repeat(np.arange(len(parts)), parts)
-        is_first = np.concatenate([[True], at[1:] != at[:-1]]) if len(at) else np.zeros(0, dtype=bool)
-        part = cents[at] // parts[at]
-        part[is_first] += (cents - cents // np.maximum(parts, 1) * parts)[at[is_first]]
-        start, age, payer, local = start[at], age[at], payer[at], local[at]
-        waits = Waiting(start, age, np.ones(len(at)), local)
+        at, part = in_parts(cents, parts)
+        payer, local = payer[at], local[at]
+        waits = Waiting(start[at], age[at], np.ones(len(at)), local)
         billed_on = arrivals(self.invoicing.law, self.row, waits, self.bill_months, ends, rng)
-        is_here = billed_on <= ends[-1]
-        billed_on, payer, local, part = billed_on[is_here], payer[is_here], local[is_here], part[is_here]
-        will = rng.random(len(part)) >= self.never[payer, local]
-        billed_on, payer, local, part = billed_on[will], payer[will], local[will], part[will]
-        waits = new_waits(billed_on, self.factor[payer, local], local)
+        kept = np.flatnonzero((billed_on <= ends[-1]) & (rng.random(len(part)) >= self.never[payer, local]))
+        at, part = in_parts(part[kept], parts_to_come(self.start.laws.n_payments, np.zeros_like(kept), rng))
+        kept = kept[at]
+        payer, local = payer[kept], local[kept]
+        waits = new_waits(billed_on[kept], self.factor[payer, local], local)
         day = arrivals(self.issue.law, self.row, waits, self.pay_months, ends, rng)
-        return _Flows(self.paths[local], day, payer, np.full(len(part), source), part)
+        return Flows(self.paths[local], day, payer, np.full(len(part), source), part)
 
 
-def _joined(flows: list[_Flows]) -> _Flows:
+def _joined(flows: list[Flows]) -> Flows:
     nothing = np.zeros(0, dtype=np.int64)
     columns = [
-        np.concatenate([nothing, *(getattr(flow, name) for flow in flows)]) for name in ("path", "day", "payer", "source", "cents")
+        np.concatenate([nothing, *(getattr(flow, name) for flow in flows)])
+        for name in ("path", "day", "payer", "source", "cents")
     ]
-    return _Flows(*columns)
+    return Flows(*columns)

@@ -71,6 +71,8 @@ METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "forecast.training_frame": lambda snapshot: forecast.training_frame(snapshot, [EARLIER, "2026-01-15"], horizon_days=20),
     "forecast.WinModel": _predictions,
     "forecast.top_deals": forecast.top_deals,
+    "forecast.payment_lags": forecast.payment_lags,
+    "forecast.cash_in": lambda snapshot: forecast.cash_in(snapshot, by="customer_id", every="week", n_paths=80),
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from salesiq.forecast.cash_days import BookedDays
 from salesiq.forecast.lag_law import NEVER_STRENGTH, LagLaw, Waits
 
 Floats = NDArray[np.float64]
@@ -24,10 +25,17 @@ _MOST_PARTS = 12
 
 @dataclass(frozen=True)
 class Lag:
-    """A lag law that can be drawn from; `month_odds`: how likely each of `MONTH_STRENGTHS` is after the past months."""
+    """A lag law that can be drawn from.
+
+    `month_odds`: how likely each of `MONTH_STRENGTHS` is after the past months. `booked`: on which days what happens is
+    booked; what was not booked by the last of them, `seen_on`, may have happened since (both in days from 1970).
+    """
 
     law: LagLaw
     month_odds: Floats
+    booked: BookedDays
+    seen_on: int
+    last_on: int
 
     def groups(self, group: Ints, n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw how fast each group is and what share of it never ends, groups x n; group -1 is one that nobody has seen."""
@@ -43,6 +51,10 @@ class Lag:
         if not law.is_watched:
             return factors, np.zeros(size)
         return factors, rng.beta(shape[:, :1], shape[:, 1:], size=size)
+
+    def booked_day(self, day: Ints) -> Ints:
+        """Return when what happens on each day is booked, in days after the last whole one."""
+        return self.booked.following(day + self.last_on) - self.last_on
 
     def months(self, n_paths: int, n_months: int, rng: np.random.Generator) -> Floats:
         """Draw by how much each month of each path multiplies the hazard, paths x months, one on average."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from salesiq.book import Snapshot
+from salesiq.forecast.cash_days import booked_days
 from salesiq.forecast.cash_draws import Lag, month_odds
 from salesiq.forecast.lag_law import Waits, fit_lags
 from salesiq.forecast.payment_lags import Since, customer_numbers, invoice_parts
@@ -62,13 +64,13 @@ def _learned(snapshot: Snapshot) -> CashLaws:
     numbers = {name: at for at, name in enumerate(names) if name is not None}
     commitments, bills = _commitments(snapshot, known)
     invoicing = _invoicing_waits(commitments, bills)
-    began = commitments["began_on"].to_physical().to_numpy().astype(np.int64)
+    began = day_numbers(commitments["began_on"])
     return CashLaws(
         receivables=known,
         customers=numbers,
         issue=_payment_lag(known.bills, known, len(names), numbers, "issue"),
         due=_payment_lag(dated, known, len(names), numbers, "due") if dated.height >= FEWEST_DUE else None,
-        invoicing=_lag(invoicing, began[invoicing.item], 1, known),
+        invoicing=_lag(invoicing, began, 1, known, bills["issued_on"]),
         commitments=commitments,
         n_parts=_older(commitments.filter(pl.col("n_bills") > 0), "began_on", "n_bills"),
         n_payments=_older(_paid_bills(known), "issued_on", "n_payments"),
@@ -79,14 +81,29 @@ def _learned(snapshot: Snapshot) -> CashLaws:
 def _payment_lag(bills: pl.DataFrame, known: Receivables, n: int, numbers: dict[str, int], since: Since) -> Lag | None:
     group = np.array([numbers.get(name, n - 1) for name in bills["customer_id"].to_list()], dtype=np.int64)
     waits = invoice_parts(bills, known, group, since)
-    start = "issued_on" if since == "issue" else "due_on"
-    began = bills[start].to_physical().to_numpy().astype(np.int64)
-    return _lag(waits, began[waits.item], n, known)
+    began = bills["issued_on" if since == "issue" else "due_on"]
+    return _lag(waits, day_numbers(began), n, known, known.payments["received_on"])
 
 
-def _lag(waits: Waits, began: Ints, n_groups: int, known: Receivables) -> Lag | None:
-    law = fit_lags(waits, n_groups, seed=_SEED) if len(waits.until) else None
-    return None if law is None else Lag(law, month_odds(law, waits, began, known.last_on))
+def _lag(waits: Waits, began: Ints, n_groups: int, known: Receivables, on: pl.Series) -> Lag | None:
+    """Learn from waits of items that `began` each on its day; `on` are all days on which such waits ended."""
+    last_on = (known.last_on - dt.date(1970, 1, 1)).days
+    booked = booked_days(day_numbers(on))
+    happened = booked.spread(waits, began[waits.item], last_on)
+    law = fit_lags(happened, n_groups, seed=_SEED) if len(happened.until) else None
+    if law is None:
+        return None
+    odds = month_odds(law, happened, began[happened.item], known.last_on)
+    return Lag(law, odds, booked, booked.last_booked(last_on), last_on)
+
+
+def day_numbers(days: pl.Series) -> Ints:
+    """Return dates as days from 1970.
+
+    >>> day_numbers(pl.Series([dt.date(1970, 1, 3)])).tolist()
+    [2]
+    """
+    return days.cast(pl.Date).to_physical().to_numpy().astype(np.int64)
 
 
 def _commitments(snapshot: Snapshot, known: Receivables) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -21,7 +21,7 @@ from salesiq.forecast.cash_draws import (
     new_waits,
     parts_to_come,
 )
-from salesiq.forecast.cash_laws import CashLaws, cash_laws
+from salesiq.forecast.cash_laws import CashLaws, cash_laws, day_numbers
 from salesiq.forecast.lag_law import N_REPLICAS
 from salesiq.forecast.wins import Wins
 
@@ -65,7 +65,8 @@ class CashPaths:
 
 @dataclass(frozen=True)
 class _Open:
-    """Open invoices of one law: who pays, cents, payments so far, how old on the last day, in view from which day."""
+    """Open invoices of one law: who pays, cents, payments so far, how old when last seen, in view
+    from which day of its life, and when that began."""
 
     lag: Lag
     payer: Ints
@@ -73,6 +74,7 @@ class _Open:
     n_payments: Ints
     age: Ints
     entry: Ints
+    began: Ints
 
 
 @dataclass(frozen=True)
@@ -177,16 +179,17 @@ def _counted(rows: pl.DataFrame, owners: pl.DataFrame, units: pl.DataFrame) -> p
 
 def _open(laws: CashLaws, bills: pl.DataFrame) -> Iterator[_Open]:
     """Return the open invoices by the law that they wait under: counted from the due date where there is one."""
-    last_on = pl.lit(laws.receivables.last_on)
     by_due = pl.col("due_on").is_not_null() & pl.lit(laws.due is not None)
     for lag, rows, start in ((laws.due, bills.filter(by_due), "due_on"), (laws.issue, bills.filter(~by_due), "issued_on")):
         if lag is None or rows.is_empty():
             continue
-        days = rows.select(
-            age=(last_on - pl.col(start)).dt.total_days(), entry=(pl.col("issued_on") - pl.col(start)).dt.total_days()
-        )
-        columns = (rows["payer"], rows["open_cents"], rows["n_payments"].fill_null(0), *days.get_columns())
-        yield _Open(lag, *(column.to_numpy().astype(np.int64) for column in columns))
+        columns = (rows["payer"], rows["open_cents"], rows["n_payments"].fill_null(0))
+        began = day_numbers(rows[start])
+        entry = day_numbers(rows["issued_on"]) - began
+        # an invoice of a day off has not been waited for at all yet
+        age = np.maximum(lag.seen_on - began, entry - 1)
+        payer, cents, n_payments = (column.to_numpy().astype(np.int64) for column in columns)
+        yield _Open(lag, payer, cents, n_payments, age, entry, began)
 
 
 def _replica(start: _Start, r: int, paths: Ints, seed: int) -> list[Flows]:
@@ -217,8 +220,9 @@ def _from_open(part: _Open, start: _Start, row: int, paths: Ints, rng: np.random
     n_parts = parts_to_come(start.laws.n_payments, part.n_payments[item], rng)
     at, cents = in_parts(part.cents[item], n_parts)
     item, local = item[at], local[at]
-    waits = Waiting(np.zeros(len(item), dtype=np.int64), part.age[item], pull[at], local)
-    day = arrivals(law, row, waits, months, start.ends, rng)
+    begun = part.began + part.age - part.lag.last_on
+    waits = Waiting(begun[item], part.age[item], pull[at], local)
+    day = part.lag.booked_day(arrivals(law, row, waits, months, start.ends, rng))
     return Flows(paths[local], day, part.payer[item], np.full(len(item), OPEN), cents)
 
 
@@ -238,7 +242,9 @@ class _Invoicing:
         rows, rng, m = self.start.laws.commitments, self.rng, len(self.paths)
         rest = rows["rest_cents"].to_numpy().astype(np.int64)
         item = np.flatnonzero(rest > 0)
-        n_bills, age = (rows[name].to_numpy().astype(np.int64)[item] for name in ("n_bills", "age_days"))
+        n_bills = rows["n_bills"].to_numpy().astype(np.int64)[item]
+        began = day_numbers(rows["began_on"])[item]
+        age = np.maximum(self.invoicing.seen_on - began, -1)
         is_signed = rows["contract_cents"].is_not_null().to_numpy()[item]
         at, local = np.repeat(np.arange(len(item)), m), np.tile(np.arange(m), len(item))
         cents = self._signed(rest[item][at], ~is_signed[at])
@@ -247,7 +253,8 @@ class _Invoicing:
         kept = rng.random(len(at)) >= lost
         parts = parts_to_come(self.start.laws.n_parts, n_bills[at], rng)
         payer = self.start.won_payer[item][at]
-        return self._paid(nothing[kept], age[at][kept], parts[kept], payer[kept], local[kept], cents[kept], WON)
+        begun = (began + age - self.invoicing.last_on)[at]
+        return self._paid(begun[kept], age[at][kept], parts[kept], payer[kept], local[kept], cents[kept], WON)
 
     def from_wins(self, wins: Wins) -> Flows:
         """What is invoiced of wins to come."""
@@ -272,13 +279,13 @@ class _Invoicing:
         at, part = in_parts(cents, parts)
         payer, local = payer[at], local[at]
         waits = Waiting(start[at], age[at], np.ones(len(at)), local)
-        billed_on = arrivals(self.invoicing.law, self.row, waits, self.bill_months, ends, rng)
+        billed_on = self.invoicing.booked_day(arrivals(self.invoicing.law, self.row, waits, self.bill_months, ends, rng))
         kept = np.flatnonzero((billed_on <= ends[-1]) & (rng.random(len(part)) >= self.never[payer, local]))
         at, part = in_parts(part[kept], parts_to_come(self.start.laws.n_payments, np.zeros_like(kept), rng))
         kept = kept[at]
         payer, local = payer[kept], local[kept]
         waits = new_waits(billed_on[kept], self.factor[payer, local], local)
-        day = arrivals(self.issue.law, self.row, waits, self.pay_months, ends, rng)
+        day = self.issue.booked_day(arrivals(self.issue.law, self.row, waits, self.pay_months, ends, rng))
         return Flows(self.paths[local], day, payer, np.full(len(part), source), part)
 
 

@@ -17,7 +17,7 @@ from salesiq.forecast import cash_in
 from salesiq.forecast.cash_draws import MONTH_STRENGTHS, never_chance
 from salesiq.forecast.cash_in import cells, periods
 from salesiq.forecast.cash_laws import cash_laws
-from salesiq.forecast.cash_paths import OPEN, WON, simulate_cash
+from salesiq.forecast.cash_paths import OPEN, WON, _start, simulate_cash
 from salesiq.forecast.wins import SOURCES, Wins
 
 LAST = START + dt.timedelta(days=NOW)
@@ -148,6 +148,16 @@ def test_money_counts_for_the_customers_owner_and_without_a_customer_for_the_rep
     known = wins(list(range(100)), [1] * 100, [500_000] * 100, 100, rep_id="R3", customer_id="C00")
     found = cash_in(now, 400, by="rep_id", every=None, wins=known).filter(pl.col("source") == "future_wins")
     assert found.filter(pl.col("expected_amount") > 0)["rep_id"].to_list() == ["R1"]  # who owns C00
+
+
+def test_within_a_day_that_day_is_still_to_come(company: cash_company.CashCompany) -> None:
+    """At nine a win of day 1 is one of today, at twenty one of tomorrow; both wait from today on, the last day not over."""
+    book = Book.from_frames(exported_at=moment(NOW), **company.frames)
+    for hour, at in ((9, 1), (20, 2)):
+        then = book.as_of(dt.datetime.combine(LAST, dt.time(hour)))
+        made = wins(list(range(50)), [1] * 50, [1_000_000] * 50, 50)
+        assert cash_in(then, 5, every=None, n_paths=20)["start_on"][0] == LAST
+        assert _start(then, cash_laws(then), 5, made).win_start.tolist() == [at] * 50
 
 
 def test_periods_split_the_horizon_and_their_means_add_up(now: Snapshot) -> None:

@@ -70,7 +70,7 @@ def cash_in(
     (['open_invoices', 'total'], True)
     """
     check(days, by, every, n_paths)
-    # simulated wins of the bookings forecast become the default here
+    # the default of wins, once the bookings forecast is here: wins or simulate_wins(snapshot, days, n_paths=n_paths, seed=seed)
     paths = simulate_cash(snapshot, days, wins, n_paths, seed)
     return bands(paths, by, periods(last_whole_day(snapshot.as_of), days, every))
 

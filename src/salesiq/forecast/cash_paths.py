@@ -116,8 +116,8 @@ def _start(snapshot: Snapshot, laws: CashLaws, n_days: int, wins: Wins | None) -
     used = None if wins is None else _uncommitted(wins, laws)
     payers, places = _payers(snapshot, bills, laws.commitments, wins)
     group = np.array([laws.customers.get(name, -1) for name in payers["customer_id"].to_list()], dtype=np.int64)
-    # a moment within a day: that day is the first to come, and wins count from it
-    before = (snapshot.as_of.date() - known.last_on).days
+    # wins count their days from the midnight nearest to the moment, money from the last whole day
+    before = ((snapshot.as_of + dt.timedelta(hours=12)).date() - known.last_on).days - 1
     return _Start(
         laws=laws,
         open=tuple(_open(laws, bills.with_columns(payer=pl.Series(places[0])))),

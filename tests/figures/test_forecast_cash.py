@@ -8,7 +8,7 @@ from decimal import Decimal
 import polars as pl
 
 from salesiq.figures.forecast_cash import cash_in
-from salesiq.figures.theme import ACCENT, GREY
+from salesiq.figures.theme import ACCENT, BAND
 
 
 def rows() -> pl.DataFrame:
@@ -27,7 +27,7 @@ def test_bars_are_stacked_by_source_under_the_band_of_their_total():
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert [(bar.name, list(bar.y), bar.marker.color) for bar in bars] == [
         ("已开票未收", [600, 300], ACCENT),
-        ("已签单待开票", [20, 310], GREY),
+        ("已签单待开票", [20, 310], BAND),
     ]
     assert figure.layout.barmode == "stack"
     (band,) = [trace for trace in figure.data if trace.type == "scatter"]

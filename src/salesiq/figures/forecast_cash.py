@@ -8,13 +8,14 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from salesiq.figures.theme import ACCENT, GREY, INK, PALE, amount_ticks, figure, safe
+from salesiq.figures.theme import ACCENT, BAND, GREY, INK, PALE, amount_ticks, figure, safe
 from salesiq.i18n import Language, text
 from salesiq.i18n import numbers as num
 
 __all__ = ["cash_in"]
 
-COLOURS = {"open_invoices": ACCENT, "won_deals": GREY, "future_wins": PALE}
+#: blue is money that somebody owes or has signed for, grey what is only hoped for
+COLOURS = {"open_invoices": ACCENT, "won_deals": BAND, "future_wins": PALE}
 _MOST_NAMED = 6  # periods that fit side by side with both their days
 
 

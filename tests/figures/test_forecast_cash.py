@@ -33,7 +33,7 @@ def test_bars_are_stacked_by_source_under_the_band_of_their_total():
     (band,) = [trace for trace in figure.data if trace.type == "scatter"]
     assert list(band.y) == [620, 610]
     assert (list(band.error_y.array), list(band.error_y.arrayminus)) == ([150, 150], [100, 100])
-    assert list(figure.layout.xaxis.ticktext) == ["07-01 – 07-31", "08-01 – 08-19"]
+    assert list(figure.layout.xaxis.ticktext) == ["07-01<br>– 07-31", "08-01<br>– 08-19"]
     assert figure.layout.yaxis.range[1] > 770
 
 

@@ -25,20 +25,24 @@ def cash_in(rows: pl.DataFrame, lang: Language = "zh") -> go.Figure:
     What is surest stands at the bottom: invoices, then what was won, then what may be won. Amounts are in the rows' currency.
     """
     totals = rows.filter(pl.col("source") == "total").sort("start_on").to_dicts()
-    named = [span_name(row["start_on"], row["end_on"] if len(totals) <= _MOST_NAMED else None) for row in totals]
+    # both days, in two lines: side by side they would lie over each other on a phone
+    named = [
+        span_name(row["start_on"], row["end_on"] if len(totals) <= _MOST_NAMED else None).replace(" – ", "<br>– ")
+        for row in totals
+    ]
     bars = [_bar(rows, source, colour, lang) for source, colour in COLOURS.items() if source in rows["source"]]
     top = max((float(row["high_80_amount"]) for row in totals), default=0.0)
     places = list(range(len(totals)))
     money_axis = {"range": [0, 1.06 * max(top, 1.0)], "showgrid": True, "gridcolor": "#eceef1"}
     return figure(
         [*bars, *([_band(totals, lang)] if totals else [])],
-        height=280,
+        height=296,
         barmode="stack",
         bargap=0.45,
         showlegend=True,
         xaxis={"tickvals": places, "ticktext": named, "showgrid": False, "range": [-0.6, len(totals) - 0.4]},
         yaxis={**money_axis, **amount_ticks(0, max(top, 1.0), lang), "tickfont": {"size": 12, "color": GREY}},
-        margin={"l": 4, "r": 16, "t": 34, "b": 28},
+        margin={"l": 4, "r": 16, "t": 34, "b": 44},
     )
 
 

@@ -73,6 +73,8 @@ METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "forecast.leak_evidence": forecast.leak_evidence,
     "forecast.WinModel": _predictions,
     "forecast.top_deals": forecast.top_deals,
+    "forecast.payment_lags": forecast.payment_lags,
+    "forecast.cash_in": lambda snapshot: forecast.cash_in(snapshot, by="customer_id", every="week", n_paths=80),
 }
 
 

@@ -31,6 +31,7 @@ ORDER = [
     "pseudo_advances",
     "red_flags",
     "top_deals",
+    "cash_in",
     "record_quality",
     "loads",
 ]
@@ -73,6 +74,7 @@ def test_a_section_without_tables_says_which_to_load_and_what_they_give(lang: La
     report = weekly(Book.from_frames().as_of("2026-06-30"), lang=lang)
     needed = {"decay": "org_units", "attainment": "targets", "dwell": "stage_events", "top_deals": "deals", "changes": "deals"}
     needed |= {"stuck": "stage_events", "approvals": "approvals", "pseudo_advances": "activities"}
+    needed |= {"cash_in": "invoices"}
     for key, table in needed.items():
         section = report[key]
         assert table in section.missing

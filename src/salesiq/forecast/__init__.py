@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salesiq.forecast.cash_backtest import cash_in_backtest, cash_in_scores
+from salesiq.forecast.cash_in import cash_in
 from salesiq.forecast.drift import Drift, drift
 from salesiq.forecast.explain import explain
 from salesiq.forecast.features import features
@@ -11,8 +13,9 @@ from salesiq.forecast.leak_evidence import leak_evidence
 from salesiq.forecast.leak_test import leak_test, perturbed
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
+from salesiq.forecast.payment_lags import payment_lags
 from salesiq.forecast.registry import Registry, TrainingResult
-from salesiq.forecast.reliability import reliability
+from salesiq.forecast.reliability import Reliability, reliability
 from salesiq.forecast.statement import Reliability
 from salesiq.forecast.suspects import suspects
 from salesiq.forecast.terms import reason_text
@@ -31,12 +34,16 @@ __all__ = [
     "TrainingResult",
     "TrainingSet",
     "WinModel",
+    "cash_in",
+    "cash_in_backtest",
+    "cash_in_scores",
     "drift",
     "explain",
     "features",
     "leak_evidence",
     "leak_test",
     "leaks",
+    "payment_lags",
     "perturbed",
     "reason_text",
     "reliability",

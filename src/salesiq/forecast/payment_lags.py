@@ -76,7 +76,7 @@ def payment_lags(
     bills = known.bills if since == "issue" else known.bills.filter(pl.col("due_on").is_not_null())
     names, group = _grouped(snapshot, bills, by)
     schema: dict[str, pl.DataType | type[pl.DataType]] = ({by: pl.String} if by else {}) | SCHEMA
-    waits = _parts(bills, known, group, since)
+    waits = invoice_parts(bills, known, group, since)
     law = fit_lags(waits, len(names), seed=seed) if len(waits.until) else None
     if law is None:
         return pl.DataFrame(schema=schema)
@@ -108,7 +108,7 @@ def _grouped(snapshot: Snapshot, bills: pl.DataFrame, by: str | None) -> tuple[l
     return customer_numbers(told[by])
 
 
-def _parts(bills: pl.DataFrame, known: Receivables, group: NDArray[np.int64], since: Since) -> Waits:
+def invoice_parts(bills: pl.DataFrame, known: Receivables, group: NDArray[np.int64], since: Since) -> Waits:
     """Return every invoice in the parts in which it was paid, and the part that still waits."""
     start = "issued_on" if since == "issue" else "due_on"
     placed = bills.select(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from salesiq.reports.sections import (
     approvals,
     attainment,
+    cash_in,
     changes,
     decay,
     dwell,
@@ -30,6 +31,7 @@ SECTIONS = (
     pseudo_advances.section,
     red_flags.section,
     top_deals.section,
+    cash_in.section,
     record_quality.section,
     loads.section,
 )

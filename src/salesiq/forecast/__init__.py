@@ -8,9 +8,11 @@ from salesiq.forecast.features import features
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
 from salesiq.forecast.reliability import Reliability
+from salesiq.forecast.simulate_wins import simulate_wins
 from salesiq.forecast.suspects import suspects
 from salesiq.forecast.top_deals import reason_text, top_deals, win_model
 from salesiq.forecast.training import training_frame
+from salesiq.forecast.wins import Wins
 
 if TYPE_CHECKING:
     from salesiq.forecast.hazard_model import HazardModel
@@ -19,9 +21,11 @@ __all__ = [
     "HazardModel",
     "Reliability",
     "WinModel",
+    "Wins",
     "features",
     "leaks",
     "reason_text",
+    "simulate_wins",
     "suspects",
     "top_deals",
     "training_frame",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salesiq.forecast.bookings import bookings
+from salesiq.forecast.bookings_backtest import bookings_backtest, bookings_scores
 from salesiq.forecast.features import features
 from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
@@ -22,6 +24,9 @@ __all__ = [
     "Reliability",
     "WinModel",
     "Wins",
+    "bookings",
+    "bookings_backtest",
+    "bookings_scores",
     "features",
     "leaks",
     "reason_text",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,7 +174,7 @@ def _drift(counts: Floats, dispersion: float, horizon_weeks: int) -> float:
             n_effective = weights.sum() ** 2 / (weights**2).sum()
             by_chance = (1 / rate + dispersion) * (1 / span + 1 / n_effective)
             beyond.append((counts[start : start + span].mean() / rate - 1) ** 2 - by_chance)
-    return max((sum(beyond) + PRIOR_SPANS * PRIOR_DRIFT) / (len(beyond) + PRIOR_SPANS), 0.0)
+    return max(float(sum(beyond) + PRIOR_SPANS * PRIOR_DRIFT) / (len(beyond) + PRIOR_SPANS), 0.0)
 
 
 def _by_week(chances: Floats, days: int) -> Floats:
@@ -189,7 +190,7 @@ def _places(path: Ints, mix: Floats, n_paths: int, rng: np.random.Generator) -> 
     """Draw the place of each win; the places' shares differ from path to path, as far as few deals tell them."""
     starts = np.searchsorted(path, np.arange(n_paths + 1))
     found = np.zeros(len(path), dtype=np.int64)
-    for start, end in zip(starts[:-1], starts[1:], strict=True):
+    for start, end in itertools.pairwise(starts):
         if end > start:
             reached = np.cumsum(rng.gamma(mix[:, 0]) * mix[:, 1])
             found[start:end] = np.searchsorted(reached, rng.random(end - start) * reached[-1], side="right")

@@ -83,13 +83,11 @@ def _sources(rows: pl.DataFrame, deals: pl.DataFrame, places: pl.DataFrame) -> p
     """Return the open deals in the order of `rows`, then the places of new ones; `cents` as far as they were known then."""
     told = deals.with_columns(cents=pl.when(~pl.col("is_hindsight")).then("cents"))
     of_open = rows.select("deal_id").join(told, on="deal_id", how="left", maintain_order="left").select(*SOURCES, "cents")
-    schema = {**SOURCES, "cents": pl.Int64}
-    return pl.concat(
-        [
-            of_open.cast(schema),
-            places.select(**{name: pl.col(name) if name in places.columns else pl.lit(None) for name in schema}).cast(schema),
-        ]
+    of_new = places.select(
+        *(pl.col(name) if name in places.columns else pl.lit(None, pl.String).alias(name) for name in SOURCES),
+        pl.lit(None, pl.Int64).alias("cents"),
     )
+    return pl.concat([of_open, of_new])
 
 
 def _level(mix: Floats) -> Floats:

@@ -31,6 +31,7 @@ class Pool:
 
     @classmethod
     def of(cls, values: Floats, weights: Floats) -> Pool:
+        """Make a pool of values with weights above 0."""
         mean = float(np.average(values, weights=weights))
         relative = float(np.average((values / mean - 1) ** 2, weights=weights)) if mean > 0 else 0.0
         n_effective = weights.sum() ** 2 / (weights**2).sum()

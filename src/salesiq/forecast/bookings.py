@@ -90,7 +90,7 @@ class BookingPaths:
     @property
     def n_paths(self) -> int:
         """The number of paths."""
-        return self.cents.shape[1]
+        return int(self.cents.shape[1])
 
 
 def booking_paths(

@@ -66,7 +66,7 @@ def bookings_backtest(
         then = known.earlier(moment)
         if moment + dt.timedelta(days=days) > known.as_of:
             raise UsageError("bookings.not_over", moment=moment, days=days, as_of=known.as_of)
-        if model is None or (model.until is not None and moment - model.until > dt.timedelta(days=refit_days)):
+        if model is None or (model.until is not None and (moment - model.until) / dt.timedelta(days=1) > refit_days):
             model = WinModel().fit(then)
         if model.until is not None and model.until > moment:
             raise UsageError("bookings.model_knows", until=model.until, moment=moment)

@@ -22,7 +22,10 @@ _NORMAL_80 = 1.2815515655446004  # the 90 % quantile of the standard normal law
 
 
 def baselines(snapshot: Snapshot, window: BookingWindow, nodes: Nodes, booked: Ints) -> dict[str, list[int | None]]:
-    """Return cents a node: `last_year`, `run_rate`, `stage_weighted` with its 80 % band and standard deviation (_spread), `commit`; None where there is none."""
+    """Return cents a node, None where there is none.
+
+    `last_year`, `run_rate`, `stage_weighted` with its 80 % band and its standard deviation (_spread), `commit`.
+    """
     n_left = max(window.last_day(snapshot.as_of) - window.first_day(snapshot.as_of) + 1, 0)
     pace, n_pace = _pace(snapshot, nodes)
     staged, spread = _stage_weighted(snapshot, window, nodes) if n_left else (np.zeros(len(nodes)), np.zeros(len(nodes)))

@@ -129,7 +129,7 @@ def mix_of(deals: pl.DataFrame, gone: pl.Series, as_of: dt.datetime) -> pl.DataF
     weight = 0.5 ** (pl.col("ago") / (7 * HALF_LIFE_WEEKS))
     places = recent.group_by(MIX_COLUMNS).agg(n=weight.sum()).sort(MIX_COLUMNS, nulls_last=True)
     if places.is_empty():
-        schema = {name: pl.String for name in MIX_COLUMNS} | {"n": pl.Float64, "win_factor": pl.Float64}
+        schema = dict.fromkeys(MIX_COLUMNS, pl.String) | {"n": pl.Float64, "win_factor": pl.Float64}
         return pl.DataFrame([(None, None, None, 1.0, 1.0)], schema, orient="row")
     closed = (
         deals.filter(pl.col("status") != "open")

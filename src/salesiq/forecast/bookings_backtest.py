@@ -47,8 +47,8 @@ def bookings_backtest(
     of the simulation only). `method` is simulated, stage_weighted (independent deals, normal band), run_rate or last_year (no
     band; absent where unknown). `actual` is what the book knows now, in the currency or in deals; `expected`, `low_50` ...
     `high_95` what was said (null without a band); `crps` and `pinball` score it, 0 is perfect, in the same unit; for a
-    forecast without a band crps is its absolute error and pinball is null. `is_amount_hindsight`: at that moment no export had told
-    amounts yet, so they were drawn from those of won deals as told later.
+    forecast without a band crps is its absolute error and pinball is null. `is_amount_hindsight`: at that moment no export had
+    told amounts yet, so they were drawn from those of won deals as told later.
 
     Everything said at a moment comes from what was known at it. `moments` are by default up to eight, `days` / 2 apart, the
     last `days` before the newest export; the first has at least half a year behind it. `model` must have learned up to a time

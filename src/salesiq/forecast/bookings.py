@@ -40,7 +40,7 @@ def bookings(
 
     A deal counts with its amount on the day it is won, for its owner as known now. `period` is a month, quarter or year
     ("2026-Q3"; by default the moment's quarter); or tell the last day `until`, or a number of `days` to come. `by` is None
-    (one row), "unit_id" (every unit with all below it, with `parent_unit_id`, `name`, `level`, `depth`), "rep_id" (with `name`) or
+    (one row), "unit_id" (every unit with all below it; `parent_unit_id`, `name`, `level`, `depth`), "rep_id" (with `name`) or
     "product_line"; what belongs to none stands in a last row with null, which is there only where something may.
 
     Columns: the group; `period`; `booked_amount` (exact); `expected_amount` = booked + `open_amount` (of open deals) +

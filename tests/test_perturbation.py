@@ -71,6 +71,7 @@ METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "forecast.training_frame": lambda snapshot: forecast.training_frame(snapshot, [EARLIER, "2026-01-15"], horizon_days=20),
     "forecast.WinModel": _predictions,
     "forecast.top_deals": forecast.top_deals,
+    "forecast.bookings": lambda snapshot: forecast.bookings(snapshot, "2026-Q2", by="unit_id", n_paths=100),
 }
 
 

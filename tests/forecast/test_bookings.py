@@ -247,10 +247,9 @@ def test_backtest_refuses_what_is_not_over_and_who_knows(steady: Book, model: fo
 
 def test_needed_width_is_the_one_that_would_have_covered() -> None:
     """Ten forecasts of 100 ± 10, missed by 0, 4 ... 36: eight of ten lie within 28, nine within 32."""
-    rows = pl.DataFrame(
-        {"measure": "amount", "method": "m", "actual": [100.0 + 4 * k for k in range(10)], "expected": 100.0, "crps": 1.0, "pinball": 1.0}
-        | {f"{side}_{band}": 100.0 + sign * 10 for band in (50, 80, 95) for side, sign in (("low", -1), ("high", 1))}
-    )  # fmt: skip
+    edges = {f"{side}_{band}": 100.0 + sign * 10 for band in (50, 80, 95) for side, sign in (("low", -1), ("high", 1))}
+    facts = {"measure": "amount", "method": "m", "expected": 100.0, "crps": 1.0, "pinball": 1.0}
+    rows = pl.DataFrame({"actual": [100.0 + 4 * k for k in range(10)]} | facts | edges)
     found = forecast.bookings_scores(rows).row(0, named=True)
     assert found["coverage_80"] == 0.3
     assert found["needed_width_80"] == pytest.approx(20 * 3.2)  # the nearest that covers at least eight of ten

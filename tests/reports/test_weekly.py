@@ -30,6 +30,7 @@ ORDER = [
     "approvals",
     "pseudo_advances",
     "red_flags",
+    "bookings",
     "top_deals",
     "record_quality",
     "loads",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -45,7 +47,21 @@ def simulate_wins(
     0
     """
     _refuse(days=days, n_paths=n_paths)
-    learned = model or win_model(snapshot)
+    learned, key = model or win_model(snapshot), ("forecast.simulate_wins", days, n_paths, seed)
+    kept = snapshot.cache.get(key)
+    if not isinstance(kept, _Kept) or kept.model is not learned:
+        kept = _Kept(learned, _simulated(snapshot, days, learned, n_paths, seed))
+        snapshot.cache[key] = kept
+    return kept.wins
+
+
+@dataclass(frozen=True)
+class _Kept:
+    model: WinModel
+    wins: Wins
+
+
+def _simulated(snapshot: Snapshot, days: int, learned: WinModel, n_paths: int, seed: int) -> Wins:
     dice = [np.random.default_rng([seed, part]) for part in range(4)]
     shock = learn_shock(snapshot, days).draw(n_paths, dice[0])
     rows, deals = features(snapshot, learned.extra), bookable(snapshot)

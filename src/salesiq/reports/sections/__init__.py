@@ -5,6 +5,7 @@ from __future__ import annotations
 from salesiq.reports.sections import (
     approvals,
     attainment,
+    bookings,
     changes,
     decay,
     dwell,
@@ -29,6 +30,7 @@ SECTIONS = (
     approvals.section,
     pseudo_advances.section,
     red_flags.section,
+    bookings.section,
     top_deals.section,
     record_quality.section,
     loads.section,

@@ -66,7 +66,7 @@ def _finding(week: Week, whole: dict[str, Any], lang: Language) -> str:
 
 def _where_from(whole: dict[str, Any], lang: Language) -> str:
     share = float(whole["new_amount"] / whole["expected_amount"]) if whole["expected_amount"] else 0.0
-    parts = {name: num.amount(whole[f"{name}_amount"], lang) for name in ("booked", "open", "new")}
+    parts = {name: num.amount(whole[f"{name}_amount"], lang) for name in ("open", "new")}
     return text("bookings.where_from", lang, share=num.share(share, lang), **parts)
 
 

@@ -75,6 +75,7 @@ METRICS: dict[str, Callable[[Snapshot], pl.DataFrame]] = {
     "forecast.top_deals": forecast.top_deals,
     "forecast.payment_lags": forecast.payment_lags,
     "forecast.cash_in": lambda snapshot: forecast.cash_in(snapshot, by="customer_id", every="week", n_paths=80),
+    "forecast.bookings": lambda snapshot: forecast.bookings(snapshot, "2026-Q2", by="unit_id", n_paths=100),
 }
 
 

@@ -30,6 +30,7 @@ ORDER = [
     "approvals",
     "pseudo_advances",
     "red_flags",
+    "bookings",
     "top_deals",
     "cash_in",
     "record_quality",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from salesiq.figures import forecast, funnel, pipeline, quality, targets, targets_alignment, theme
+from salesiq.figures import forecast, forecast_bookings, funnel, pipeline, quality, targets, targets_alignment, theme
 
-__all__ = ["forecast", "funnel", "pipeline", "quality", "targets", "targets_alignment", "theme"]
+__all__ = ["forecast", "forecast_bookings", "funnel", "pipeline", "quality", "targets", "targets_alignment", "theme"]

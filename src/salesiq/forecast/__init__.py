@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from salesiq.forecast.bookings import bookings
+from salesiq.forecast.bookings_backtest import bookings_backtest, bookings_scores
 from salesiq.forecast.cash_backtest import cash_in_backtest, cash_in_scores
 from salesiq.forecast.cash_in import cash_in
 from salesiq.forecast.drift import Drift, drift
@@ -16,12 +18,14 @@ from salesiq.forecast.model import WinModel
 from salesiq.forecast.payment_lags import payment_lags
 from salesiq.forecast.registry import Registry, TrainingResult
 from salesiq.forecast.reliability import Reliability, reliability
+from salesiq.forecast.simulate_wins import simulate_wins
 from salesiq.forecast.statement import Reliability
 from salesiq.forecast.suspects import suspects
 from salesiq.forecast.terms import reason_text
 from salesiq.forecast.top_deals import top_deals, win_model
 from salesiq.forecast.training import training_frame
 from salesiq.forecast.training_set import TrainingSet, training_set
+from salesiq.forecast.wins import Wins
 
 if TYPE_CHECKING:
     from salesiq.forecast.hazard_model import HazardModel
@@ -34,6 +38,10 @@ __all__ = [
     "TrainingResult",
     "TrainingSet",
     "WinModel",
+    "Wins",
+    "bookings",
+    "bookings_backtest",
+    "bookings_scores",
     "cash_in",
     "cash_in_backtest",
     "cash_in_scores",
@@ -47,6 +55,7 @@ __all__ = [
     "perturbed",
     "reason_text",
     "reliability",
+    "simulate_wins",
     "suspects",
     "top_deals",
     "training_frame",

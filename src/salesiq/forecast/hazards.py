@@ -60,10 +60,7 @@ class Inputs:
     @classmethod
     def of(cls, rows: pl.DataFrame, design: Design) -> Inputs:
         """Make the inputs of frames with the columns of `forecast.features`."""
-        stay = rows["stage_days"].fill_null(rows["age_days"]).fill_null(0.0).to_numpy()
-        bands = np.searchsorted(_BANDS, stay, side="right")
-        stages = rows["stage"].fill_null("").to_list()
-        cells = list(zip(stages, bands.tolist(), strict=True))
+        cells = base_cells(rows["stage"], rows["stage_days"].fill_null(rows["age_days"]))
         ahead = calendar(rows["days_to_quarter_end"].cast(pl.Float64).to_numpy())
         return cls(design.matrix(rows), ahead, cells, design.signs)
 
@@ -86,6 +83,12 @@ class Inputs:
         """Return the rows at these places."""
         cells = [self.cells[place] for place in places.tolist()]
         return replace(self, matrix=self.matrix[places], calendar=self.calendar[places], cells=cells)
+
+
+def base_cells(stage: pl.Series, days: pl.Series) -> list[tuple[str, int]]:
+    """Return the cell of the base rate that each deal falls into: its stage and the band of its days in it."""
+    bands = np.searchsorted(_BANDS, days.fill_null(0.0).to_numpy(), side="right")
+    return list(zip(stage.fill_null("").to_list(), bands.tolist(), strict=True))
 
 
 class Hazard(Protocol):

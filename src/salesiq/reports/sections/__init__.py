@@ -5,6 +5,7 @@ from __future__ import annotations
 from salesiq.reports.sections import (
     approvals,
     attainment,
+    bookings,
     cash_in,
     changes,
     decay,
@@ -30,6 +31,7 @@ SECTIONS = (
     approvals.section,
     pseudo_advances.section,
     red_flags.section,
+    bookings.section,
     top_deals.section,
     cash_in.section,
     record_quality.section,

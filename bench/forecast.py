@@ -71,8 +71,20 @@ def main() -> None:
 def accuracy() -> list[str]:
     """Return the tables of both moments."""
     company = sample.generate(N_REPS, seed=SEED)
-    book = sample.book_of_exports(company, every_days=EVERY_DAYS)
+    book = _book(company)
     return [line for on in (MATURE, NEWEST) for line in _moment(company, book, on)]
+
+
+def _book(company: sample.Company) -> Book:
+    """The book of exports, made once and kept under out/bench/."""
+    place = data.ROOT / f"exports-{N_REPS}-{SEED}-{EVERY_DAYS}.duckdb"
+    if not place.exists():
+        data.ROOT.mkdir(parents=True, exist_ok=True)
+        draft = place.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        sample.book_of_exports(company, every_days=EVERY_DAYS, path=draft)
+        draft.rename(place)
+    return Book(place)
 
 
 def _moment(company: sample.Company, book: Book, on: dt.date) -> list[str]:
@@ -85,9 +97,9 @@ def _moment(company: sample.Company, book: Book, on: dt.date) -> list[str]:
     statement = model.reliability()
     lines = ["", f"## {on}: {now.height:,} open deals", ""]
     lines.append(f"Win model: {statement.verdict}; fitted in {time.process_time() - started:.0f} CPU seconds.")
-    limits = foresight(company, on)
+    limits, frame = foresight(company, on), training_frame(snapshot)
     for days in HORIZONS:
-        rows = training_frame(snapshot, horizon_days=days).filter(pl.col("label").is_not_null())
+        rows = _labelled(frame, moment, days)
         said = {"true probabilities": truth.select("deal_id", p=f"p_won_{days}")}
         said["**WinModel**"] = model.predict_rows(now, days).select("deal_id", p="win_probability")
         said |= {name: pl.DataFrame({"deal_id": now["deal_id"], "p": rival(rows, now)}) for name, rival in RIVALS.items()}
@@ -95,6 +107,12 @@ def _moment(company: sample.Company, book: Book, on: dt.date) -> list[str]:
         happened = _happened(company, moment, days) if on == MATURE else None
         lines += _table(said, truth.select("deal_id", true=f"p_won_{days}"), happened, days, rows.height)
     return lines
+
+
+def _labelled(frame: pl.DataFrame, until: dt.datetime, days: int) -> pl.DataFrame:
+    """The same rows with the labels that `training_frame` gives for this horizon; only those that have one."""
+    label = pl.when(pl.col("exit_days") <= days).then("outcome").otherwise(pl.lit("open"))
+    return frame.filter(pl.col("moment") <= until - dt.timedelta(days=days)).with_columns(label=label)
 
 
 def _happened(company: sample.Company, moment: dt.datetime, days: int) -> pl.DataFrame:

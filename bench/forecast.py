@@ -37,13 +37,13 @@ Made by `python -m bench.forecast`: the sample company of {N_REPS} reps (seed {S
 
 - **Brier**: against what happened within the horizon. **expected Brier**: the mean over what could have happened, by the true
   probabilities, so without the luck of one future. **above the truth's**: expected Brier over that of the true probabilities.
-- **slope**: of a logistic line through the outcomes over the log odds said (1 is calibrated). **ECE**: mean distance of said
+- **slope**: of a logistic line through the outcomes over the log odds said (1 is calibrated; — not found). **ECE**: mean distance of said
   and happened over ten bins of equal counts. **true**: the same against the true probabilities, without luck.
 - Stage base rates, naive Bayes, logistic regression and LightGBM are as they come, on all columns of `forecast.training_frame`
   with matured labels, one model a horizon; the win model answers all horizons at once.
 - The last rows are no models: they live the law itself many times, first without what is still to come (a region that loses
   its touch from 2026-05-04 on, customers who fall silent in June), then without seeing engagement, then without seeing
-  skill. **What the last of them lacks, no model can have**: it is the limit, whatever is learned.
+  skill. **What the last of them lacks, a model can hardly have**: it is about the limit, whatever is learned.
 """
 
 
@@ -134,8 +134,8 @@ def _table(
         cells = ["", "", ""]
         if happened is not None:
             ended = both["happened"].to_numpy()
-            cells = [f"{np.mean((p - ended) ** 2):.4f}", f"{_slope(p, ended):.2f}", f"{_ece(p, ended):.3f}"]
-        true_cells = [f"{_slope(p, true):.2f}", f"{_ece(p, true):.3f}"]
+            cells = [f"{np.mean((p - ended) ** 2):.4f}", _slope(p, ended), f"{_ece(p, ended):.3f}"]
+        true_cells = [_slope(p, true), f"{_ece(p, true):.3f}"]
         row = [name, cells[0], f"{expected:.4f}", f"{100 * (expected / best - 1):+.1f} %", *cells[1:], *true_cells]
         lines.append("| " + " | ".join(row) + " |")
     return lines
@@ -145,9 +145,13 @@ def _expected(p: Floats, true: Floats) -> float:
     return float(np.mean(true * (1 - p) ** 2 + (1 - true) * p**2))
 
 
-def _slope(p: Floats, ended: Floats) -> float:
+def _slope(p: Floats, ended: Floats) -> str:
     bounded = np.clip(p, 1e-4, 1 - 1e-4)
-    return fit_line(np.log(bounded / (1 - bounded)), ended)[1]
+    odds = np.log(bounded / (1 - bounded))
+    offset, slope = fit_line(odds, ended)
+    # where Newton's method did not converge, the line does not expect as many as there were, and its slope says nothing
+    is_found = abs(float(np.mean(1 / (1 + np.exp(-(offset + slope * odds))) - ended))) < 1e-6
+    return f"{slope:.2f}" if is_found else "—"
 
 
 def _ece(p: Floats, ended: Floats, n_bins: int = 10) -> float:

@@ -38,7 +38,8 @@ Made by `python -m bench.forecast`: the sample company of {N_REPS} reps (seed {S
 - **Brier**: against what happened within the horizon. **expected Brier**: the mean over what could have happened, by the true
   probabilities, so without the luck of one future. **above the truth's**: expected Brier over that of the true probabilities.
 - **slope**: of a logistic line through the outcomes over the log odds said (1 is calibrated; — not found).
-  **ECE**: mean distance of said and happened over ten bins of equal counts. **true**: the same against the true probabilities, without luck.
+  **ECE**: mean distance of said and happened over ten bins of equal counts.
+  **true**: the same against the true probabilities, without luck.
 - Stage base rates, naive Bayes, logistic regression and LightGBM are as they come, on all columns of `forecast.training_frame`
   with matured labels, one model a horizon; the win model answers all horizons at once.
 - The last rows are no models: they live the law itself many times, first without what is still to come (a region that loses

@@ -97,7 +97,7 @@ def test_attributes_known_only_later_are_null_and_known_ones_are_not() -> None:
 def test_a_sample_keeps_whole_deals(known_book: Book) -> None:
     now = known_book.as_of("2026-01-01")
     # what compares a deal with others is estimated on those that came along
-    shares = pl.selectors.ends_with("_win_share") | pl.selectors.by_name("stage_rank")
+    shares = pl.selectors.matches("_win_share(_90)?$") | pl.selectors.by_name("stage_rank")
     everything = forecast.features(now).drop(shares)
     sampled = forecast.features(now.sample(3, READS)).drop(shares)
     assert 0 < sampled.height < everything.height
@@ -164,6 +164,37 @@ def test_the_rhythm_of_contact_and_next_steps_kept() -> None:
     assert (row["n_evidence_30"], row["days_since_evidence"], row["is_stage_evidenced"]) == (3, pytest.approx(8), True)
     # stays of 10, 5 and 13 days are over; of proposal the one of 5 days, and this one is 12 days old
     assert row["stage_rank"] == 1.0
+
+
+def test_who_lost_touch_of_late_is_seen() -> None:
+    """Two regions of one rep each: the first won 12 of 12 long ago and lost 6 of late, the second won 3 of 9 of late."""
+    n_of = {("R1", "won", 200): 12, ("R1", "lost", 30): 6, ("R2", "won", 89): 3, ("R2", "lost", 10): 6, ("R1", "open", 0): 1}
+    rows = [(*key, n) for key, n_each in n_of.items() for n in range(n_each)]
+    deals = pl.DataFrame(
+        {
+            "deal_id": [f"{rep}{status}{days}-{n}" for rep, status, days, n in rows],
+            "customer_id": [rep.replace("R", "C") for rep, *_ in rows],
+            "owner_id": [rep for rep, *_ in rows],
+            "created_at": [NOW - 300 * DAY] * len(rows),
+            "status": [status for _, status, *_ in rows],
+            "closed_at": [NOW - days * DAY if days else None for _, _, days, _ in rows],
+        }
+    )
+    known = {"load_id": "L", "exported_at": NOW}
+    found = Book()
+    helped = {"intervention_id": ["I1", "I2", "I3"], "deal_id": ["R1open0-0"] * 3}
+    started = [NOW - 60 * DAY, NOW - 2 * DAY, NOW + DAY]
+    with found.write() as writer:
+        writer.merge("deals", deals, **known)
+        writer.merge("customers", pl.DataFrame({"customer_id": ["C1", "C2"], "region": ["north", "south"]}), **known)
+        writer.merge("interventions", pl.DataFrame(helped).with_columns(started_at=pl.Series(started)), **known)
+    row = found.as_of(NOW).run("forecast.features").row(0, named=True)
+    everybody = (3 + 10 * 15 / 27) / (15 + 10)
+    north = 10 * everybody / (6 + 10)
+    assert row["everybody_win_share_90"] == pytest.approx(everybody)
+    assert row["region_win_share_90"] == pytest.approx(north)
+    assert row["rep_win_share_90"] == pytest.approx(10 * north / (6 + 10))
+    assert row["n_interventions"] == 2
 
 
 def test_extra_features_are_joined_and_checked() -> None:

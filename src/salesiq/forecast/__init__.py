@@ -17,7 +17,7 @@ from salesiq.forecast.leaks import leaks
 from salesiq.forecast.model import WinModel
 from salesiq.forecast.payment_lags import payment_lags
 from salesiq.forecast.registry import Registry, TrainingResult
-from salesiq.forecast.reliability import Reliability, reliability
+from salesiq.forecast.reliability import reliability
 from salesiq.forecast.simulate_wins import simulate_wins
 from salesiq.forecast.statement import Reliability
 from salesiq.forecast.suspects import suspects

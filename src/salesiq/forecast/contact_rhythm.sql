@@ -1,4 +1,4 @@
--- forecast.contact_rhythm: one row per deal with activities, with how contact has gone, as known at as_of.
+-- forecast.contact_rhythm: one row per deal that was open at as_of and had activities, with how contact has gone, as known at as_of.
 --   n_activities, n_inbound      all; _14, _30, _90: of so many days
 --   activity_at, inbound_at      newest activity, newest that the customer began; NULL where there is none
 --   n_moments                    different moments of contact
@@ -24,7 +24,7 @@ WITH moments AS (
             FILTER (occurred_at > as_of - INTERVAL 90 DAY) AS n_fields,
         count(recorded_at) AS n_timed, count(*) FILTER (recorded_at <= occurred_at + INTERVAL 1 DAY) AS n_prompt
     FROM base.activities(as_of := as_of)
-    WHERE deal_id IS NOT NULL
+    SEMI JOIN (SELECT deal_id FROM base.deals(as_of := as_of) WHERE status = 'open') USING (deal_id)
     GROUP BY deal_id, occurred_at
 ), ordered AS (
     SELECT

@@ -24,6 +24,7 @@ READS = (
     "invoices",
     "receipts",
     "credit_ratings",
+    "interventions",
 )
 #: the columns of the macro, in its order
 COLUMNS = (
@@ -72,6 +73,10 @@ COLUMNS = (
     "region_win_share",
     "tier_win_share",
     "everybody_win_share",
+    "region_win_share_90",
+    "rep_win_share_90",
+    "everybody_win_share_90",
+    "n_interventions",
     "days_to_quarter_end",
     "customer_n_won",
     "customer_n_lost",
@@ -95,10 +100,10 @@ def features(snapshot: Snapshot, extra: Extra | Sequence[Extra] = ()) -> pl.Data
     """Return one row per deal open at the snapshot's moment, with what was known of it then and nothing later.
 
     Reads `deals` (their history too), `stage_events`, `activities`, `documents`, `customers`, `contacts`, and of ERP and
-    finance `contracts`, `orders`, `invoices`, `receipts`, `credit_ratings`; a table that is absent leaves its columns at 0 or
-    null. The columns are told in `features.sql`; times are calendar days >= 0, shares 0..1. Attributes that the book only
-    learned after the moment (amount, tier, source ...: `is_hindsight`) are null. Ordered by deal_id; empty where nothing is
-    open.
+    finance `contracts`, `orders`, `invoices`, `receipts`, `credit_ratings`, and `interventions`; a table that is absent leaves
+    its columns at 0 or null. The columns are told in `features.sql`; times are calendar days >= 0, shares 0..1. Attributes that
+    the book only learned after the moment (amount, tier, source ...: `is_hindsight`) are null. Ordered by deal_id; empty
+    where nothing is open.
 
     `extra` adds features of your own: queries over the macros (`$as_of` is bound), or functions that take a snapshot and
     return a frame, with `deal_id`, once each, and columns of numbers, booleans or text. A deal that an extra does not name has

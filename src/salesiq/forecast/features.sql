@@ -15,6 +15,9 @@
 --   rep_win_share     0..1, won among the rep's deals closed by as_of, shrunk towards everybody's by 10 deals; NULL while nothing has closed
 --   product_line_win_share, region_win_share, tier_win_share   the same for the deal's segments; NULL where that is not known
 --   everybody_win_share  0..1, won among all deals closed by as_of; NULL while nothing has closed
+--   *_win_share_90    the same of the deals closed in the 90 days to as_of: everybody's leans on its own of all time, a region's on everybody's of
+--                     the 90 days, a rep's on its region's of the 90 days, each by 10 deals: who has lost touch is seen in months, not in years
+--   n_interventions   how often something was done about an alert on the deal, by as_of
 --   days_to_quarter_end  1..92, whole days left in the calendar quarter, today included
 --   customer_*, is_customer_*   the customer's history: see forecast.customer_standing; customer_n_won, _n_lost: its deals closed by as_of. The
 --                     customer is the deal's, else that of the newest activity; NULL where nobody is known
@@ -22,7 +25,7 @@
 --   A table that is absent leaves counts at 0 and everything else at NULL.
 CREATE OR REPLACE MACRO forecast.features(as_of) AS TABLE
 WITH deals AS MATERIALIZED (
-    SELECT deal_id, status, created_at, stage,
+    SELECT deal_id, status, created_at, closed_at, stage,
         CASE WHEN NOT is_hindsight THEN owner_id END AS owner_id,
         CASE WHEN NOT is_hindsight THEN customer_id END AS customer_id,
         CASE WHEN NOT is_hindsight THEN amount END AS amount,
@@ -49,15 +52,29 @@ WITH deals AS MATERIALIZED (
     LEFT JOIN named USING (deal_id)
     LEFT JOIN customers ON customers.customer_id = deals.customer_id
 ), closed AS MATERIALIZED (
-    SELECT rep_id, holder_id, product_line, region, tier, status = 'won' AS is_won FROM owned WHERE status <> 'open'
+    SELECT rep_id, holder_id, product_line, region, tier, status = 'won' AS is_won,
+        coalesce(closed_at > as_of - INTERVAL 90 DAY, false) AS is_late
+    FROM owned
+    WHERE status <> 'open'
 ), overall AS (
-    SELECT count(*) FILTER (is_won) / nullif(count(*), 0) AS win_share FROM closed
+    SELECT
+        count(*) FILTER (is_won) / nullif(count(*), 0) AS win_share,
+        forecast.shrunk_share(count(*) FILTER (is_won AND is_late), count(*) FILTER (is_late), win_share) AS win_share_90
+    FROM closed
 ), reps AS (
-    SELECT rep_id, count(*) FILTER (is_won) AS n_won, count(*) AS n FROM closed WHERE rep_id IS NOT NULL GROUP BY rep_id
+    SELECT rep_id, count(*) FILTER (is_won) AS n_won, count(*) AS n,
+        count(*) FILTER (is_won AND is_late) AS n_won_90, count(*) FILTER (is_late) AS n_90
+    FROM closed
+    WHERE rep_id IS NOT NULL
+    GROUP BY rep_id
 ), lines AS (
     SELECT product_line, count(*) FILTER (is_won) AS n_won, count(*) AS n FROM closed WHERE product_line IS NOT NULL GROUP BY product_line
 ), regions AS (
-    SELECT region, count(*) FILTER (is_won) AS n_won, count(*) AS n FROM closed WHERE region IS NOT NULL GROUP BY region
+    SELECT region, count(*) FILTER (is_won) AS n_won, count(*) AS n,
+        count(*) FILTER (is_won AND is_late) AS n_won_90, count(*) FILTER (is_late) AS n_90
+    FROM closed
+    WHERE region IS NOT NULL
+    GROUP BY region
 ), tiers AS (
     SELECT tier, count(*) FILTER (is_won) AS n_won, count(*) AS n FROM closed WHERE tier IS NOT NULL GROUP BY tier
 ), holders AS (
@@ -66,6 +83,11 @@ WITH deals AS MATERIALIZED (
     SELECT deal_id, count(*) AS n_documents, count(opened_at) AS n_documents_opened,
         coalesce(max(sent_at) = max(sent_at) FILTER (opened_at IS NOT NULL), false) AS is_newest_opened
     FROM base.documents(as_of := as_of)
+    WHERE deal_id IS NOT NULL
+    GROUP BY deal_id
+), helped AS (
+    SELECT deal_id, count(*) AS n_interventions
+    FROM base.interventions(as_of := as_of)
     WHERE deal_id IS NOT NULL
     GROUP BY deal_id
 )
@@ -96,6 +118,10 @@ SELECT
     CASE WHEN owned.region IS NOT NULL THEN forecast.shrunk_share(regions.n_won, regions.n, overall.win_share) END AS region_win_share,
     CASE WHEN owned.tier IS NOT NULL THEN forecast.shrunk_share(tiers.n_won, tiers.n, overall.win_share) END AS tier_win_share,
     overall.win_share AS everybody_win_share,
+    forecast.shrunk_share(regions.n_won_90, regions.n_90, overall.win_share_90) AS region_win_share_90,
+    forecast.shrunk_share(reps.n_won_90, reps.n_90, region_win_share_90) AS rep_win_share_90,
+    overall.win_share_90 AS everybody_win_share_90,
+    coalesce(n_interventions, 0) AS n_interventions,
     date_diff('day', as_of::DATE, (date_trunc('quarter', as_of) + INTERVAL 3 MONTH)::DATE) AS days_to_quarter_end,
     CASE WHEN owned.holder_id IS NOT NULL THEN coalesce(holders.n_won, 0) END AS customer_n_won,
     CASE WHEN owned.holder_id IS NOT NULL THEN coalesce(holders.n_lost, 0) END AS customer_n_lost,
@@ -113,6 +139,7 @@ LEFT JOIN forecast.contact_rhythm(as_of := as_of) AS rhythm ON rhythm.deal_id = 
 LEFT JOIN forecast.customer_evidence(as_of := as_of) AS evidence ON evidence.deal_id = owned.deal_id
 LEFT JOIN forecast.buying_roles(as_of := as_of) AS roles ON roles.deal_id = owned.deal_id
 LEFT JOIN sent ON sent.deal_id = owned.deal_id
+LEFT JOIN helped ON helped.deal_id = owned.deal_id
 LEFT JOIN reps ON reps.rep_id = owned.rep_id
 LEFT JOIN lines ON lines.product_line = owned.product_line
 LEFT JOIN regions ON regions.region = owned.region

@@ -51,6 +51,20 @@ def _against_everybody(column: str) -> Callable[[], pl.Expr]:
     return lambda: _log_odds(column) - _log_odds("everybody_win_share")
 
 
+def _lately(column: str) -> Callable[[], pl.Expr]:
+    return lambda: _log_odds(column) - _log_odds("everybody_win_share_90")
+
+
+def _inbound_rate() -> pl.Expr:
+    # the customer's contacts a month over the whole life of the deal, held low where the life is short
+    return (30 * pl.col("n_inbound") / (pl.col("age_days") + 20)).log1p()
+
+
+def _in_early_stages(value: Callable[[], pl.Expr]) -> Callable[[], pl.Expr]:
+    # who is good is good at every step: the more steps lie ahead, the more it tells
+    return lambda: value() / pl.col("stage_position").clip(lower_bound=1)
+
+
 def _customer_record() -> pl.Expr:
     # shrunk as the rep's record is; a share, because a sampled book holds only a part of a customer's deals
     n_won, n_lost = pl.col("customer_n_won"), pl.col("customer_n_lost")
@@ -73,8 +87,8 @@ TERMS = (
     Term("log_inbound_14", "inbound", _log("n_inbound_14"), 1),
     Term("log_inbound_30", "inbound", _log("n_inbound_30"), 1),
     Term("inbound_recency", "inbound", _recency("days_since_inbound", 14), 1),
-    # the customer's contacts a month over the whole life of the deal, held low where the life is short
-    Term("inbound_rate", "inbound", lambda: (30 * pl.col("n_inbound") / (pl.col("age_days") + 20)).log1p(), 1),
+    Term("inbound_rate", "inbound", _inbound_rate, 1),
+    Term("inbound_rate_early", "inbound", _in_early_stages(_inbound_rate), 1),
     Term("log_documents", "documents", _log("n_documents")),
     Term("log_documents_opened", "opened", _log("n_documents_opened"), 1),
     Term("newest_opened", "opened", _flag("is_newest_opened"), 1),
@@ -82,6 +96,9 @@ TERMS = (
     Term("next_step_ahead", "next_step", _flag("is_next_step_ahead"), 1),
     Term("next_step_overdue", "overdue", _flag("is_next_step_overdue"), -1),
     Term("rep_record", "rep", _against_everybody("rep_win_share"), 1),
+    Term("rep_record_early", "rep", _in_early_stages(_against_everybody("rep_win_share")), 1),
+    Term("rep_lately", "rep", _lately("rep_win_share_90"), 1),
+    Term("log_interventions", "intervention", _log("n_interventions")),
     Term("log_amount", "amount", _log("amount"), reads=("amount",)),
     Term("new_customer", "new_customer", _flag("is_new_customer"), reads=("is_new_customer",)),
     Term("closing_soon", "expected_close", lambda: _closing().clip(-90, 90) / 30.0, reads=("expected_close_on",)),
@@ -104,7 +121,9 @@ TERMS = (
     Term("kept_share", "kept", _flag("kept_share"), 1),
     Term("product_line_record", "product_line", _against_everybody("product_line_win_share"), 1, ("product_line",)),
     Term("region_record", "region", _against_everybody("region_win_share"), 1, ("region",)),
+    Term("region_lately", "region", _lately("region_win_share_90"), 1, ("region",)),
     Term("tier_record", "tier", _against_everybody("tier_win_share"), 1, ("tier",)),
+    Term("tier_record_early", "tier", _in_early_stages(_against_everybody("tier_win_share")), 1, ("tier",)),
     Term("customer_record", "customer_record", _customer_record, 1),
     Term("log_customer_orders", "customer_orders", _log("customer_n_orders_365"), 1),
     Term("customer_order_recency", "customer_orders", _recency("customer_days_since_order", 90), 1),

@@ -64,12 +64,19 @@ def fit_line(score: Floats, happened: Floats, *, spreads: tuple[float, float] | 
     columns = np.stack([np.ones_like(score), score], axis=1)
     precision = np.diag([1 / spread**2 for spread in spreads]) if spreads else np.eye(2) * 1e-9
     centre = line = np.array([0.0, 1.0])
+
+    def worth(at: Floats) -> float:
+        odds = columns @ at
+        return float(happened @ odds - np.logaddexp(0, odds).sum() - (at - centre) @ precision @ (at - centre) / 2)
+
     for _ in range(50):
-        said = 1 / (1 + np.exp(-np.clip(columns @ line, -30, 30)))
+        said = 1 / (1 + np.exp(-np.clip(columns @ line, -500, 500)))
         gradient = columns.T @ (happened - said) - precision @ (line - centre)
         curvature = (columns * (said * (1 - said))[:, None]).T @ columns + precision
-        step = np.linalg.solve(curvature, gradient)
-        line = line + np.clip(step, -2, 2)
+        step = np.clip(np.linalg.solve(curvature, gradient), -2, 2)
+        while worth(line + step) < worth(line) and np.abs(step).max() > 1e-10:
+            step = step / 2  # a step of Newton's can overshoot where probabilities are far too bold
+        line = line + step
         if np.abs(step).max() < 1e-10:
             break
     return float(line[0]), float(line[1])

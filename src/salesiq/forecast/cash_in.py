@@ -41,7 +41,8 @@ def cash_in(
     """Return the money that is to be expected in each period of the next `days`, with bands, by where it comes from.
 
     Reads `invoices` and `receipts`; `deals`, `contracts` and `orders` for what was won and is not yet invoiced, `customers`
-    and `reps` for groups. `wins` are simulated wins to come (as many paths as they have, `n_paths` without them). Periods
+    and `reps` for groups. `wins` are simulated wins to come, of `forecast.simulate_wins(snapshot, days)` (as many paths as they
+    have); without them only what is won or signed counts, in `n_paths` paths. Periods
     are calendar weeks (from Monday) or months from the day after the last whole day, cut at the horizon; `every=None` is one
     period of all days. `by`: customer_id, rep_id, unit_id, or None for everything. Money counts for the customer's owner and
     that owner's unit as of the snapshot, as receipts do against targets; where the customer cannot be known, for the rep of
@@ -70,7 +71,6 @@ def cash_in(
     (['open_invoices', 'total'], True)
     """
     check(days, by, every, n_paths)
-    # the default of wins, once the bookings forecast is here: wins or simulate_wins(snapshot, days, n_paths=n_paths, seed=seed)
     paths = simulate_cash(snapshot, days, wins, n_paths, seed)
     return bands(paths, by, periods(last_whole_day(snapshot.as_of), days, every))
 

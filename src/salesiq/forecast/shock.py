@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from salesiq.book import Snapshot
 from salesiq.forecast.bookable import bookable
 from salesiq.forecast.hazards import BaseRate, Inputs, base_cells
-from salesiq.forecast.intervals import N_INTERVALS, steps, won_within
+from salesiq.forecast.intervals import N_INTERVALS, Steps, steps, won_within
 
 Floats = NDArray[np.float64]
 
@@ -68,12 +68,18 @@ def past_spans(snapshot: Snapshot, span: int) -> list[tuple[float, float, int]]:
         # what became of a deal after this moment was not known at it
         past, asked = rows.filter(pl.col("moment") < moment), rows.filter(pl.col("moment") == moment)
         inputs = _inputs(past)
-        base = BaseRate.fit(inputs, steps(past, moment, _HALF_LIFE_DAYS))
+        base = BaseRate.fit(inputs, _fading(steps(past, moment), past, moment))
         chance = won_within(base.hazards(_inputs(asked)), span)
         is_won = (asked["outcome"] == "won").fill_null(value=False) & (asked["exit_days"] <= span).fill_null(value=False)
         if chance.sum() >= _LEAST_EXPECTED:
             found.append((float(chance.sum()), float((chance * (1 - chance)).sum()), int(is_won.sum())))
     return found
+
+
+def _fading(seen: Steps, past: pl.DataFrame, moment: dt.datetime) -> Steps:
+    """Return steps that weigh half as much for each half-life between their landmark and a moment."""
+    age_days = ((moment - past["moment"]).dt.total_microseconds() / 86400e6).to_numpy()
+    return replace(seen, weight=0.5 ** (age_days / _HALF_LIFE_DAYS)[seen.row])
 
 
 def _standings(snapshot: Snapshot, span: int) -> pl.DataFrame:

@@ -19,7 +19,7 @@ SOURCES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Wins:
     """Wins of simulated paths, one entry a win.
 

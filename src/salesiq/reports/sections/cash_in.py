@@ -8,6 +8,7 @@ import polars as pl
 
 from salesiq import forecast
 from salesiq.figures import forecast_cash as draw
+from salesiq.forecast.wins import Wins
 from salesiq.i18n import Language, text
 from salesiq.i18n import numbers as num
 from salesiq.reports.document import Column, Picture, Section, Table
@@ -35,10 +36,11 @@ def section(week: Week) -> Section:
     if missing := week.missing(forecast.cash_in):
         return absent("cash_in", missing, lang)
     origin = origin_of(week.now, "forecast.cash_in", _TABLES, lang)
-    months = week.ask(forecast.cash_in, days=DAYS, every="month", n_paths=N_PATHS)
+    wins = _wins(week)
+    months = week.ask(forecast.cash_in, days=DAYS, every="month", wins=wins, n_paths=N_PATHS)
     if months.is_empty():
         return Section(key="cash_in", title=say("cash_in_title", lang), finding=say("cash_in_nothing", lang), origin=origin)
-    whole = week.ask(forecast.cash_in, days=DAYS, every=None, n_paths=N_PATHS)
+    whole = week.ask(forecast.cash_in, days=DAYS, every=None, wins=wins, n_paths=N_PATHS)
     slow = _slow(week)
     total = whole.row(-1, named=True)
     return Section(
@@ -55,6 +57,13 @@ def section(week: Week) -> Section:
         origin=origin,
         facts={"days": DAYS, "expected_amount": total["expected_amount"], "low_80_amount": total["low_80_amount"]},
     )
+
+
+def _wins(week: Week) -> Wins | None:
+    """Return the wins to come, which bring money too; None where no deal is known."""
+    if week.missing(forecast.bookings):
+        return None
+    return forecast.simulate_wins(week.now, DAYS, model=week.model, n_paths=N_PATHS)
 
 
 def _ends(row: dict[str, Decimal], lang: Language) -> dict[str, str]:

@@ -38,7 +38,7 @@ def explain(
 
     Columns: `deal_id`, `win_probability` (0..1, within `days`), `reason` (such as inbound or stage_days; `other` sums what is
     too small to name), `log_odds` (> 0 speaks for the deal, < 0 against: what the columns of that reason add to the log odds of
-    being won rather than staying open, in the middle of the days asked for, against a deal that is average in it), `words` (for a
+    being won rather than staying open, midway in the days asked for, against a deal that is average in it), `words` (for a
     manager, in `lang`; null for `other`). By trees these are exact Shapley values (Lundberg 2018), by a logistic regression
     weight times distance from the mean; the parts of a deal add up to its whole distance. What a model has learned, no cause.
 

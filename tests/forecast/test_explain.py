@@ -36,7 +36,7 @@ def test_callers_are_spoken_for_by_their_calls(known_book: Book, known_model: fo
     parts = dict(zip(of_calls["deal_id"], of_calls["log_odds"], strict=True))
     assert parts.get(keen, 0.0) > parts.get(silent, 0.0)
     assert "the customer has been in touch lately" in told.filter(deal_id=keen)["words"].to_list()
-    zh = forecast.explain(now, [keen], days=30, model=known_model, lang="zh")
+    zh = known_model.explain(now, [keen], days=30, lang="zh")
     assert zh["log_odds"].to_list() == told.filter(deal_id=keen)["log_odds"].to_list()
     assert zh["words"].to_list() != told.filter(deal_id=keen)["words"].to_list()
 

@@ -27,6 +27,7 @@ from salesiq.forecast.intervals import EDGES, won_within
 from salesiq.forecast.leaks import as_exported, declared, left_out
 from salesiq.forecast.statement import Reliability
 from salesiq.forecast.training import choose_moments, landmarks, snapshot_of
+from salesiq.i18n import Language
 from salesiq.tables import CONTRACTS
 
 FORMAT = 3
@@ -92,6 +93,14 @@ class WinModel:
     def reliability(self) -> Reliability:
         """Return the verdict with its numbers: see `Reliability`. Raises UsageError before `fit`."""
         return self._ready().reliability
+
+    def explain(
+        self, snapshot: Snapshot, deal_ids: Sequence[str] | None = None, days: float = 30, lang: Language = "en"
+    ) -> pl.DataFrame:
+        """Return what speaks for each open deal and what against it: `forecast.explain` with this model."""
+        from salesiq.forecast.explain import explain  # it is made of this class
+
+        return explain(snapshot, deal_ids, days, self, lang)
 
     def card(self) -> dict[str, Any]:
         """Return the model card (Mitchell et al. 2019) as plain data: what it learned from, how good it was, its limits.

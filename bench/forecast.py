@@ -52,11 +52,16 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="bench.forecast", description=__doc__)
     options.add_argument("--part", choices=SPEED_PARTS, help="measure one part of speed in this process and print it")
     options.add_argument("--without-speed", action="store_true", help="accuracy only")
+    options.add_argument("--only-speed", action="store_true", help="write the part on speed anew, leave the rest of the page")
     chosen = options.parse_args()
     if chosen.part:
         from bench.forecast_speed import measure
 
         print(json.dumps(measure(chosen.part)))
+        return
+    if chosen.only_speed:
+        kept = PAGE.read_text(encoding="utf-8").partition("\n## Speed")[0].rstrip()
+        PAGE.write_text("\n".join([kept, *speed()]) + "\n", encoding="utf-8")
         return
     before = load_average()
     page = [_HEAD, "## Machine", *(f"- {line}" for line in description()), *accuracy()]

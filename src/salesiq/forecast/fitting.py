@@ -163,7 +163,7 @@ def _ask(history: _History, choice: Choice, hazard: Hazard, calibration: Calibra
         past = history.knowing(reasons).before(origin)
         wanted = past.inputs.take(places)
         # counted rates, and the winning kind of model that sees no more: knowing the season is no skill
-        learned = (BaseRate.fit(past.inputs, past.steps), choice.fit(past, origin))
+        learned = (BaseRate.fit(past.inputs, past.steps), choice.fit(past, origin, forward.MOST_STEPS_TO_CHOOSE))
         bases[view] = [each.hazards(wanted) for each in learned]
     return _Asked(places, calibration.apply(hazard.hazards(history.task.inputs.take(places))), bases)
 

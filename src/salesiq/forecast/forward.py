@@ -27,7 +27,7 @@ LEAST_ENDED, LEAST_ENDED_FOR_TREES = 30, 200
 HALF_LIVES = (np.inf, 365.0, 120.0, 60.0)
 LEARNERS = ("base_rate", "logistic", "trees", "blend")
 #: more steps than these tell a choice or a model nothing new; rows are drawn whole
-MOST_STEPS_TO_CHOOSE, MOST_STEPS_TO_LEARN = 40_000, 300_000
+MOST_STEPS_TO_CHOOSE, MOST_STEPS_TO_LEARN = 40_000, 150_000
 _SEED = 20260630
 
 
@@ -67,7 +67,10 @@ class Task:
         if n <= most_steps:
             return self
         lot = np.random.default_rng(_SEED).random(len(self.inputs))
-        return self.part(lot[self.steps.row] < most_steps / n)
+        kept = self.part(lot[self.steps.row] < most_steps / n)
+        rows, place = np.unique(kept.steps.row, return_inverse=True)
+        steps = Steps(place.astype(np.int64), kept.steps.interval, kept.steps.ending, kept.steps.weight)
+        return Task(self.inputs.take(rows), steps, kept.over_on)
 
 
 class Judged(NamedTuple):
@@ -87,9 +90,9 @@ class Choice:
     judged: tuple[Judged, ...] = ()
     losses: Mapping[str, float] = field(default_factory=dict)
 
-    def fit(self, task: Task, until: float) -> Hazard:
-        """Learn from everything that a task holds, as it weighs at `until`."""
-        fewer = task.thinned(MOST_STEPS_TO_LEARN)
+    def fit(self, task: Task, until: float, most_steps: int = MOST_STEPS_TO_LEARN) -> Hazard:
+        """Learn from what a task holds, at most about so many steps, as it weighs at `until`."""
+        fewer = task.thinned(most_steps)
         return self.learn(fewer.inputs, fewer.weighted(self.half_life_days, until))
 
 

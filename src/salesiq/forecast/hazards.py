@@ -131,8 +131,10 @@ class BaseRate:
 
     def hazards(self, inputs: Inputs) -> Floats:
         """Return rows x intervals x [won, lost]."""
-        found = [self.cells.get(cell, self.stages.get(cell[0], self.overall)) for cell in inputs.cells]
-        return np.array(found).reshape(-1, N_INTERVALS, 2)
+        place: dict[tuple[str, int], int] = {}
+        places = [place.setdefault(cell, len(place)) for cell in inputs.cells]
+        rates = [self.cells.get(cell, self.stages.get(cell[0], self.overall)) for cell in place]
+        return np.array(rates).reshape(-1, N_INTERVALS, 2)[np.array(places, dtype=np.int64)]
 
     def odds(self, inputs: Inputs) -> Floats:
         """Return the log odds of won and of lost against staying open: rows x intervals x 2."""

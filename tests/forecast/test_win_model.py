@@ -17,6 +17,7 @@ from salesiq.book import Book, Snapshot
 from salesiq.errors import ModelError, UsageError
 from salesiq.forecast import forward
 from salesiq.forecast.calibration import fit_line
+from salesiq.forecast.intervals import won_within
 
 CUT = START + dt.timedelta(days=400)
 
@@ -44,6 +45,13 @@ def test_probabilities_grow_with_the_days_and_stay_probabilities(known_book: Boo
     assert said[0].min() >= 0
     assert said[-1].max() <= 1
     assert said[-1].mean() > 3 * said[2].mean()
+
+
+def test_a_prediction_asks_only_the_intervals_that_it_needs(known_book: Book, known_model: forecast.WinModel) -> None:
+    rows = forecast.features(known_book.as_of(END))
+    whole = known_model.hazards(rows)
+    for days in (1, 5, 6, 30, 90, 91, 180, 400, math.inf):
+        assert (known_model.predict_rows(rows, days)["win_probability"].to_numpy() == won_within(whole, days)).all()
 
 
 def test_only_open_deals_by_id(known_book: Book, known_model: forecast.WinModel) -> None:

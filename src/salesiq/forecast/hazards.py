@@ -49,13 +49,15 @@ _CERTAIN = 15.0
 class Inputs:
     """What the models read of each row: the design's numbers, the calendar ahead, and the cell of the base rate.
 
-    `signs`: per number the direction in which it may move the chance of winning (1, -1, or 0 for either).
+    `signs`: per number the direction in which it may move the chance of winning (1, -1, or 0 for either). `n_asked`: how many
+    intervals are asked for; trees, which are slow to ask, say no more than the base rate of later ones.
     """
 
     matrix: Floats
     calendar: Floats
     cells: list[tuple[str, int]]
     signs: tuple[int, ...] = ()
+    n_asked: int = N_INTERVALS
 
     @classmethod
     def of(cls, rows: pl.DataFrame, design: Design) -> Inputs:
@@ -224,10 +226,12 @@ class Trees:
         """Return rows x intervals x [won, lost]."""
         if len(inputs) == 0:
             return np.zeros((0, N_INTERVALS, 2))
-        row, interval = _every_step(len(inputs))
+        row, interval = np.repeat(np.arange(len(inputs)), inputs.n_asked), np.tile(np.arange(inputs.n_asked), len(inputs))
         branches, n_threads = _branches(inputs, row, interval), _n_threads(len(row))
         found = [booster.predict(branches, raw_score=True, num_threads=n_threads) for booster in self.boosters]
-        return _ended(self.base.odds(inputs) + np.stack(found, axis=1).reshape(-1, N_INTERVALS, 2))
+        odds = self.base.odds(inputs)
+        odds[:, : inputs.n_asked] += np.stack(found, axis=1).reshape(-1, inputs.n_asked, 2)
+        return _ended(odds)
 
     def contributions(self, inputs: Inputs, n_intervals: int) -> Floats:
         """Return rows x (columns + 1): exact Shapley values of the trees of won against open, in the middle interval."""
@@ -314,10 +318,6 @@ def _log_odds(hazards: Floats) -> Floats:
 def _even(weight: Floats) -> Floats:
     # weights that sum to the number of rows, so that ridge and leaf sizes keep their meaning
     return np.asarray(weight / weight.mean()) if weight.size else weight
-
-
-def _every_step(n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return np.repeat(np.arange(n_rows), N_INTERVALS), np.tile(np.arange(N_INTERVALS), n_rows)
 
 
 def _linear(inputs: Inputs, odds: Floats, row: NDArray[np.int64], interval: NDArray[np.int64]) -> Floats:

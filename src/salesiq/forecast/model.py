@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from salesiq.forecast.extra_features import Extra, names_of
 from salesiq.forecast.features import READS, features
 from salesiq.forecast.fitting import Fitted, fit_all
 from salesiq.forecast.hazards import Inputs, base_from_dict, hazard_from_dict
-from salesiq.forecast.intervals import EDGES, won_within
+from salesiq.forecast.intervals import EDGES, N_INTERVALS, won_within
 from salesiq.forecast.leaks import as_exported, declared, left_out
 from salesiq.forecast.statement import Reliability
 from salesiq.forecast.training import choose_moments, landmarks, snapshot_of
@@ -174,7 +174,7 @@ class WinModel:
         if not days > 0:
             raise UsageError("forecast.bad_days", days=days)
         is_base = fitted.reliability.verdict == "no_signal"
-        said = won_within(self.hazards(rows), days)
+        said = won_within(self._hazards(rows, int(np.searchsorted(EDGES[1:-1], days)) + 1), days)
         found = {"deal_id": rows["deal_id"], "win_probability": said, "is_base_rate": is_base}
         return pl.DataFrame(found, schema=PREDICTIONS) if rows.height else pl.DataFrame(schema=PREDICTIONS)
 
@@ -183,8 +183,11 @@ class WinModel:
 
         Calibrated; without signal those of the base rate by stage and time in it. Raises UsageError before `fit`.
         """
+        return self._hazards(rows, N_INTERVALS)
+
+    def _hazards(self, rows: pl.DataFrame, n_asked: int) -> NDArray[np.float64]:
         fitted = self._ready()
-        inputs = Inputs.of(rows, fitted.design)
+        inputs = replace(Inputs.of(rows, fitted.design), n_asked=n_asked)
         if fitted.reliability.verdict == "no_signal":
             return fitted.base.hazards(inputs)
         return fitted.calibration.apply(fitted.hazard.hazards(inputs))
